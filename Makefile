@@ -6,7 +6,7 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report profile bench-environment develop format clippy lint types rust-test \
+.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report growth profile bench-environment develop format clippy lint types rust-test \
   fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
@@ -24,7 +24,7 @@ demo: .venv/demo
 
 # Quick tests: no root, no servers, no network.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql -m "not slow and not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql tests/continuous -m "not slow and not packaging and not wheels"
 
 # All tests.
 test: servers develop
@@ -68,18 +68,26 @@ FLINK := $(if $(findstring flink,$(BENCH)),.venv-flink/made)
 bench: bench-environment $(FLINK)
 	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds $(BENCH)
 
-# docs/benchmarks.md and its charts, from one run, which is kept for bench-compare.
+# docs/benchmarks.md, docs/growth.md and their charts, from one run, which is kept for bench-compare.
 bench-report: bench-environment .venv-flink/made
 	.venv-bench/bin/pip install -q --group charts
 	rm -rf benches/baseline
 	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline; missed=$$?; \
-	  .venv-bench/bin/python benches/report.py benches/baseline/*/0001_baseline.json docs && exit $$missed
+	  .venv-bench/bin/python benches/report.py benches/baseline/*/0001_baseline.json docs && \
+	  .venv-bench/bin/python benches/growth_page.py benches/baseline/*/0001_baseline.json docs && exit $$missed
 
 # What a change did: beside the run that is kept.
 bench-compare: bench-environment $(FLINK)
 	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-compare $(BENCH)
 
-# Where the time of the headline queries goes.
+# docs/growth.md and its curves, from a run of their benches alone.
+growth: bench-environment
+	.venv-bench/bin/pip install -q --group charts
+	.venv-bench/bin/python -m pytest benches/test_growth.py benches/test_query_growth.py -q --benchmark-only --benchmark-columns=min \
+	  --benchmark-json=target/growth.json
+	.venv-bench/bin/python benches/growth_page.py target/growth.json docs
+
+# Where the time of the headline queries goes, step by step; docs/performance.md has the reasons.
 profile: bench-environment
 	.venv-bench/bin/python benches/profile_queries.py
 

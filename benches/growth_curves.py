@@ -1,4 +1,4 @@
-"""Points of curves of growth; report.py draws a file's curves on one page, with what is said of their bends."""
+"""Points of curves of growth; growth_page.py draws them, with what is said of their bends."""
 
 from __future__ import annotations
 

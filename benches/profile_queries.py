@@ -2,15 +2,17 @@
 
 python benches/profile_queries.py
 
-A step other than reading the input that takes more than half of a query needs a reason, written down below; without one
-this fails.
+A step other than reading the input that takes more than half of a query needs a reason in docs/performance.md; without
+one this fails.
 """
 
 from __future__ import annotations
 
 import cProfile
 import pstats
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,12 +75,14 @@ UNSORTED: dict[str, tuple[str, Callable[[], pl.DataFrame]]] = {
     "funnel within 30 minutes, 5 M events in no order": (IN_TIME, visits),
 }
 
-# Why a step may take more than half of a query.
-REASONS = {
-    ("A B+ C with an average, 1 M rows", "match"): "conditions are computed while matching: this step is the query",
-    ("A+ B+ on categories, 1 M rows, pandas", "conditions"): "reads a million Python strings, which is reading input",
-    ("V shape, 1 M rows, all rows", "measures"): "three navigations for each of 827,000 rows, on all threads",
-}
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+
+def reasons() -> dict[tuple[str, str], str]:
+    """Read from the page on performance why a step may take more than half of a query."""
+    section = PAGE.read_text(encoding="utf-8").split("## Where the time goes")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (.+) \| `(\w+)` \| (.+) \|$", section, re.MULTILINE)
+    return {(question, step): reason for question, step, reason in rows}
 
 
 def steps(query: str, table: Any) -> Iterator[tuple[str, float]]:
@@ -112,13 +116,13 @@ def tables() -> Iterator[tuple[str, str, str, Any]]:
 
 def main() -> int:
     """Print all, and say how many steps lack a reason."""
-    unexplained = 0
+    unexplained, known = 0, reasons()
     for name, kind, query, table in tables():
         print(f"\n{name}, from {kind}")
         found = list(steps(query, table))
         whole = sum(seconds for _, seconds in found)
         for step, seconds in found:
-            reason = REASONS.get((name, step)) or REASONS.get((f"{name}, {kind}", step))
+            reason = known.get((name, step))
             note = ""
             if seconds > whole / 2:
                 note = f"more than half: {reason or 'NO REASON IS KNOWN'}"

@@ -1,5 +1,7 @@
 """Writes docs/benchmarks.md and its charts from what pytest-benchmark saved, and from nothing else.
 
+Curves of growth have a page of their own, which growth_page.py writes.
+
 python benches/report.py benches/baseline/*/0001_baseline.json docs
 """
 
@@ -9,12 +11,15 @@ import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OURS = "rowpattern"
 
@@ -37,8 +42,6 @@ QUESTIONS = {
     "test_continuous": "Continuous matching",
     "test_conditions": "Conditions that depend on the match",
     "test_match_expressions": "Expressions over several rows of a match",
-    "test_growth": "Growth",
-    "test_query_growth": "Growth of queries",
     "test_larger_than_memory": "Larger than memory",
     "test_memory": "Memory",
     "test_limits": "Limits and signals",
@@ -168,42 +171,17 @@ def row(question: str, words: str, measured: str, reached: bool) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def curves(groups: dict[str, dict[str, dict[str, Any]]], path: Path) -> list[str]:
-    """Draw all growth curves on one page, and return their points and what is said of their bends."""
-    figure, axes = plt.subplots(-(-len(groups) // 3), 3, figsize=(13, 3.2 * -(-len(groups) // 3)))
-    lines = []
-    for axis, benches in zip(axes.flat, groups.values()):
-        info = next(iter(benches.values()))["extra_info"]
-        points: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for bench in benches.values():
-            points[bench["extra_info"]["line"]].append((bench["extra_info"]["at"], bench["stats"]["min"]))
-        for line, found in points.items():
-            axis.loglog(*zip(*sorted(found)), marker="o", label=line)
-        if len(points) > 1:
-            axis.legend(fontsize=6)
-        at = sorted({each for found in points.values() for each, _ in found})
-        seconds = [least for found in points.values() for _, least in found]
-        # What is nearly flat shall look so: a decade at least.
-        middle = (min(seconds) * max(seconds)) ** 0.5
-        axis.set_ylim(min(min(seconds) / 1.5, middle / 4), max(max(seconds) * 1.5, middle * 4))
-        axis.set_xticks(at, [f"{each:,}" if each < 10_000 else f"{each:.0e}" for each in at])
-        axis.minorticks_off()
-        axis.set_title(info["curve"], fontsize=8)
-        axis.set_xlabel(info["axis"], fontsize=7)
-        axis.set_ylabel("seconds", fontsize=7)
-        axis.tick_params(labelsize=6)
-        axis.grid(alpha=0.3)
-        shown = "; ".join(
-            (line and f"{line} ") + ", ".join(f"{each:,}: {seconds_shown(least)}" for each, least in sorted(found))
-            for line, found in points.items()
-        )
-        lines += [f"**{info['curve']}** ({info['axis']}): {shown}. {info['bends']}".replace("|", "\\|"), ""]
-    for axis in axes.flat[len(groups) :]:
-        axis.set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
-    return lines
+def heading(saved: dict[str, Any]) -> list[str]:
+    """Say when and where a run was, and of what."""
+    machine, commit = saved["machine_info"], saved["commit_info"]
+    cpu = machine.get("cpu", {})
+    changed = " with changes" if commit.get("dirty") else ""
+    processor = cpu.get("brand_raw", machine.get("processor", "?"))
+    return [
+        f"- {saved['datetime'][:10]}, commit {commit.get('id', '?')[:10]}{changed}",
+        f"- {processor}, {cpu.get('count', '?')} cores; Python {machine['python_version']}",
+        f"- {', '.join(f'{name} {version}' for name, version in sorted(machine.get('packages', {}).items()))}",
+    ]
 
 
 def terabyte(groups: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
@@ -229,20 +207,13 @@ def terabyte(groups: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
 
 def report(saved: dict[str, Any], folder: Path) -> None:
     """Write the page and its charts into a folder."""
-    machine, commit = saved["machine_info"], saved["commit_info"]
-    cpu = machine.get("cpu", {})
-    versions = machine.get("packages", {})
-    changed = " with changes" if commit.get("dirty") else ""
-    processor = cpu.get("brand_raw", machine.get("processor", "?"))
     lines = [
         "# Benchmarks",
         "",
         "Written by `make bench-report` from one run, and from nothing else. Times are the least of several; ratios",
         "are within this run. The machine is shared: take differences below a fifth as none.",
         "",
-        f"- {saved['datetime'][:10]}, commit {commit.get('id', '?')[:10]}{changed}",
-        f"- {processor}, {cpu.get('count', '?')} cores; Python {machine['python_version']}",
-        f"- {', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}",
+        *heading(saved),
     ]
     by_file = grouped(saved["benchmarks"])
     lines += ["", "## What was asked", "", *asked(by_file)]
@@ -252,10 +223,6 @@ def report(saved: dict[str, Any], folder: Path) -> None:
             continue
         lines += ["", f"## {title}", ""]
         chart = f"benchmarks-{file.removeprefix('test_')}.png"
-        if any("curve" in bench["extra_info"] for contenders in groups.values() for bench in contenders.values()):
-            points = curves(groups, folder / chart)
-            lines += [f"![{title}]({chart})", "", *points]
-            continue
         if draw(title, groups, folder / chart):
             lines += [f"![{title}]({chart})", ""]
         for group, contenders in groups.items():
@@ -265,14 +232,14 @@ def report(saved: dict[str, Any], folder: Path) -> None:
     (folder / "benchmarks.md").write_text(text, encoding="utf-8")
 
 
-def main() -> None:
-    """Read the file that pytest-benchmark saved, and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(write: Callable[[dict[str, Any], Path], None], description: str) -> None:
+    """Read the file that pytest-benchmark saved, and write a page of it into a folder."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("saved", type=Path)
     parser.add_argument("folder", type=Path)
     options = parser.parse_args()
-    report(json.loads(options.saved.read_text(encoding="utf-8")), options.folder)
+    write(json.loads(options.saved.read_text(encoding="utf-8")), options.folder)
 
 
 if __name__ == "__main__":
-    main()
+    main(report, __doc__)

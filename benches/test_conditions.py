@@ -15,7 +15,7 @@ from match_recognize import match_recognize as original
 import rowpattern
 from rowpattern import match_recognize
 
-from promises import keep
+from promises import keep, tenfold
 
 logging.getLogger("src").setLevel(logging.CRITICAL)
 
@@ -55,9 +55,7 @@ def test_beside_the_pure_python_system(benchmark: Any, rows: int, contender: str
 def test_growth(benchmark: Any, rows: int, contender: str) -> None:
     """The median of twelve walks: one in four ends in a rise that never comes back, which is walked several times."""
     benchmark.group = f"growth of A B+ C from {rows:,} rows, median of twelve walks"
-    size = rows if contender == "rowpattern" else 10 * rows
-    if size > rows:
-        benchmark.extra_info["at_most"] = 12
+    size = tenfold(benchmark, rows, contender)
     walks = [walk(size, seed) for seed in range(12)]
     times: list[float] = []
 

@@ -38,7 +38,7 @@ IN_TIME_THERE = f"""SELECT countIf(level = 5) AS n FROM (
 
 # Each with our query, and ClickHouse's with how many times our time it must take, where that is asked.
 QUESTIONS: dict[str, tuple[str, dict[str, tuple[str, float | None]]]] = {
-    "funnel: chains of three steps of each user (sequenceCount)": (
+    "funnel of three steps (sequenceCount)": (
         CHAINS,
         {
             "ClickHouse": (CHAINS_THERE, 4),
@@ -48,7 +48,7 @@ QUESTIONS: dict[str, tuple[str, dict[str, tuple[str, float | None]]]] = {
             ),
         },
     ),
-    "funnel: users with five steps within 30 minutes (windowFunnel)": (IN_TIME, {"ClickHouse": (IN_TIME_THERE, 2)}),
+    "funnel of five steps within 30 minutes (windowFunnel)": (IN_TIME, {"ClickHouse": (IN_TIME_THERE, 2)}),
 }
 
 
@@ -62,7 +62,7 @@ def counts(answer: Any) -> list[tuple[int, ...]]:
     [(question, name) for question, (_, peers) in QUESTIONS.items() for name in ("rowpattern", *peers)],
 )
 def test_funnel(benchmark: Any, question: str, contender: str) -> None:
-    benchmark.group = f"{question}, of 5 M events in no order, of 200,000 users"
+    benchmark.group = f"{question}: 5 M unsorted events of 200,000 users"
     ours, peers = QUESTIONS[question]
     if contender == "rowpattern":
         benchmark.pedantic(match_recognize, (ours, visits()), rounds=7, warmup_rounds=1)

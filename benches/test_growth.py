@@ -18,21 +18,21 @@ MILLION = 1_000_000
 ROWS = Curve(
     "rows: A (B|C)+ D on labels",
     "rows",
-    """Below 10,000 rows the call itself shows (some microseconds); from there on it is straight. Large answers are
-    pages that are touched for the first time, so a row costs no less in large inputs.""",
+    """Below 10,000 rows the call itself shows (some microseconds); from there on the curve is straight. From ten
+    million rows on a row costs up to half more: buffers of more than 8 MiB are not kept between calls, so each call
+    touches their pages for the first time.""",
 )
 VARIABLES = Curve(
     "variables: one of n letters and then the last, 1 M rows",
     "variables",
     """Each variable is a column of booleans to read. Up to 8, a row's set of variables is a byte. Above, sets are
-    numbered: by a table of all there can be up to 16 variables, by hashing from 17 on. (The step from 8 to 9 was
-    6.5 times the time before this curve was drawn: sets were hashed row by row from 9 on.)""",
+    numbered: by a table of all there can be up to 16 variables, by hashing from 17 on.""",
 )
 PARTITIONS = Curve(
     "partitions: 10 M rows of labels",
     "partitions",
-    """Flat while partitions have many rows. At 10 rows a partition, beginning and ending each of them shows, and
-    reading where a million begin.""",
+    """Flat while partitions have many rows: where they border on each other is part of what both passes look up. With
+    ten rows in each, reading where a million partitions begin shows.""",
 )
 COMPILING = Curve(
     "pattern size: compiling A{1,n} B",
@@ -42,10 +42,9 @@ COMPILING = Curve(
 PATTERN_SIZE = Curve(
     "pattern size: A{1,n} B on 1 M labels",
     "n",
-    """A look-up a row whatever n, up to 512 positions (it was 128 before this curve was drawn, and 300 took 4
-    times as long as 100). Above, the forward pass finds its choices in a hash table instead of an array, and
-    follows matches with branches; the sets of positions get longer, and there are more of them to compute. Runs of
-    A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
+    """A look-up a row whatever n, up to 512 positions. Above, the forward pass finds its choices in a hash table
+    instead of an array, and follows matches with branches; the sets of positions get longer, and there are more of them
+    to compute. Runs of A are 200 rows long on average, so n of 3,000 meets no more of them than 1,000.""",
 )
 HITS = Curve(
     "cache: a hit, by entries",
@@ -55,13 +54,14 @@ HITS = Curve(
 PUTS = Curve(
     "cache: a put that evicts, by entries",
     "entries",
-    """Finding the entry used longest ago takes O(log n), and shows as little as that.""",
+    """Up to 65,536 entries lie in small hash tables (the first level). Above, each put also moves an entry from there
+    into the large table, and the entry that it evicts is seldom in the processor's caches.""",
 )
 THREADS = Curve(
     "threads: 10 M rows of labels in one partition",
     "threads",
-    """There are two cores, so nothing is to be gained past two threads. Two do not halve the time: reading labels
-    and joining the answers of shares is done by one.""",
+    """There are two cores, so nothing is to be gained past two threads. Two do not halve the time: reading labels and
+    joining the answers of morsels is done by one.""",
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from rowpattern import match_recognize
 
-from promises import keep
+from promises import keep, tenfold
 
 NOWHERE = (
     """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+ B) DEFINE B AS FIRST(x) < 0)"""
@@ -53,9 +53,7 @@ def events(rows: int, partitions: int, letters: str) -> pa.Table:
 @pytest.mark.parametrize("rows", [10_000, 100_000])
 def test_a_condition_of_the_first_row_without_a_match(benchmark: Any, rows: int, contender: str) -> None:
     benchmark.group = f"growth of PATTERN (A+ B) DEFINE B AS FIRST(x) < 0 without a match from {rows:,} rows"
-    size = rows if contender == "rowpattern" else 10 * rows
-    if size > rows:
-        benchmark.extra_info["at_most"] = 12
+    size = tenfold(benchmark, rows, contender)
     table = numbers(size)
     answer = benchmark.pedantic(match_recognize, (NOWHERE, table), rounds=5, warmup_rounds=1)
     assert answer.num_rows == 0

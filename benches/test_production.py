@@ -1,4 +1,7 @@
-"""What a deployment waits for: loading a dump, a health check, stopping the monitor. Each fails past its promise."""
+"""What a deployment waits for: importing the package, loading a dump, a health check, stopping the monitor.
+
+Each fails past its promise.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,25 @@ from rowpattern.cache_monitor import start_cache_monitoring, stop_cache_monitori
 from rowpattern.health import health_check
 
 from promises import keep
+from waiting_process import WaitingProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+IMPORTS = "print('ready', flush=True); input(); import rowpattern; print(rowpattern.__version__, flush=True)"
+
+
+def test_importing_the_package(benchmark: Any) -> None:
+    benchmark.pedantic(
+        WaitingProcess.ask,
+        setup=lambda: ((WaitingProcess("-c", IMPORTS),), {}),
+        teardown=WaitingProcess.end,
+        rounds=15,
+        warmup_rounds=1,
+    )
+    median = benchmark.stats.stats.median
+    keep(benchmark, "the package is imported within 0.1 s", f"{median * 1e3:.0f} ms", reached=median < 0.1)
 
 
 def test_loading_ten_thousand_patterns(benchmark: Any, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ CONTENDERS: dict[str, Callable[[], pl.DataFrame]] = {
 
 @pytest.mark.parametrize("contender", list(CONTENDERS))
 def test_sessions(benchmark: Any, contender: str) -> None:
-    benchmark.group = "sessions: 2 M events in no order, of 100,000 users that are named"
+    benchmark.group = "sessions: 2 M unsorted events of 100,000 users with text names"
     wanted = by_polars().sort("user", "begun")
     answer = CONTENDERS[contender]().sort("user", "begun")
     assert answer.select(wanted.columns).cast(wanted.schema).equals(wanted)

@@ -131,11 +131,13 @@ def order(
     partition_by: Sequence[_ArrowColumn],
     order_by: Sequence[tuple[_ArrowColumn, bool, bool]] = ...,
     *,
+    symbols: Optional[RowSymbols] = None,
+    keys: bool = False,
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
-) -> Optional[tuple[Optional[Column[int]], Column[int]]]: ...
+) -> Optional[tuple[Optional[Column[int]], Column[int], Optional[Column[int]]]]: ...
 def latest_ends(
     keys: _Numbers,
     bounds: _Numbers,
@@ -201,6 +203,7 @@ class RowSymbols:
         table_columns: Sequence[tuple[str, Any]] = ...,
         order: Optional[Any] = None,
         computed: Sequence[tuple[str, Any]] = ...,
+        before: Optional[RowSymbols] = None,
         numbers: Sequence[int] = ...,
         threads: int = 1,
         timeout_seconds: Optional[float] = None,
@@ -837,12 +840,7 @@ class Conditions:
         pattern: Pattern,
         columns: Sequence[tuple[str, Any]],
         sets: Sequence[Sequence[str]],
-        aggregates: Sequence[
-            Union[
-                tuple[str, Optional[int], Optional[int], str],
-                tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]],
-            ]
-        ],
+        aggregates: Sequence[tuple[str, Optional[int], Optional[int], str, Union[int, str, tuple[str, int], None]]],
         conditions: dict[str, tuple[Any, ...]],
         starts: Optional[dict[str, Any]] = None,
     ) -> Conditions: ...

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import random
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +17,8 @@ from rowpattern.cache.process import ProcessCache
 from rowpattern.cache.sizing import SizeAdvisor
 from rowpattern.cache_monitor import CacheMonitor, get_cache_monitor, start_cache_monitoring, stop_cache_monitoring
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
+
+from forks import child_status, needs_fork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -395,8 +395,7 @@ def test_a_callback_may_stop_the_monitor() -> None:
     assert not monitor.running
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@needs_fork
 @pytest.mark.parametrize("running", [True, False])
 def test_a_forked_child_has_a_running_monitor(running: bool) -> None:
     monitor = start_cache_monitoring(config(cache_clear_threshold_mb=0, cache_monitoring_interval_seconds=0.01))
@@ -411,30 +410,19 @@ def test_a_forked_child_has_a_running_monitor(running: bool) -> None:
             monitor.force_check()
             start_cache_monitoring() if running else stop_cache_monitoring()
 
+    def child() -> bool:
+        checked.clear()
+        pattern_cache.cache_pattern("k", 1, 2)
+        came = checked.wait(10 if running else 0.2)
+        same = (get_cache_monitor() is monitor) == running
+        stop_cache_monitoring()
+        return came == running and same and monitor_module._monitor is None
+
     busy = threading.Thread(target=check)
     busy.start()
     try:
         for _ in range(10):
-            child = os.fork()
-            if child == 0:
-                status = 1
-                try:
-                    checked.clear()
-                    pattern_cache.cache_pattern("k", 1, 2)
-                    came = checked.wait(10 if running else 0.2)
-                    same = (get_cache_monitor() is monitor) == running
-                    stop_cache_monitoring()
-                    status = 0 if came == running and same and monitor_module._monitor is None else 2
-                finally:
-                    os._exit(status)
-            deadline = time.monotonic() + 30
-            while True:
-                done, code = os.waitpid(child, os.WNOHANG)
-                if done:
-                    break
-                assert time.monotonic() < deadline, "the child hangs"
-                time.sleep(0.01)
-            assert os.waitstatus_to_exitcode(code) == 0
+            assert child_status(child, 30) == 0
     finally:
         stop.set()
         busy.join()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +18,14 @@ from rowpattern.production_config import (
     set_config,
 )
 
+from commands import run_python
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def run(code: str, cwd: Path) -> str:
-    result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=False)
+    result = run_python("-c", code, cwd=cwd)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pytest
@@ -17,9 +16,14 @@ from rowpattern import pattern_cache
 from rowpattern.cache.keys import general_key
 from rowpattern.cache.plans import get_plan_cache
 
+from commands import run_python
+
+if TYPE_CHECKING:
+    import subprocess
+
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    return run_python("-c", code, env=environment)
 
 
 def test_a_hit_returns_what_was_cached() -> None:
@@ -277,12 +281,7 @@ rowpattern.compile("A").count({"A": [True]})
 foreign = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names) - {"rowpattern"}
 print(sorted(name for name in foreign if not name.startswith(("_", "site"))))
 """
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}")
     assert result.stdout.strip() == "[]", result.stderr
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +14,9 @@ from rowpattern import pattern_cache
 from rowpattern._core import ManualClock
 from rowpattern.production_config import reload, reset_config
 from rowpattern.warming import load_at_start
+
+from commands import run_python
+from forks import child_status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,20 +193,18 @@ def test_a_full_disk_leaves_the_older_file(tmp_path: Path) -> None:
     pattern_cache.dump(path)
     before = path.read_bytes()
     pattern_cache.warm(f"A{{{number}}} B" for number in range(1, 5000))
-    child = os.fork()
-    if child == 0:
-        status = 1
+
+    def child() -> bool:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
         try:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-            try:
-                pattern_cache.dump(path)
-            except OSError:
-                # The cache goes on.
-                status = 0 if pattern_cache.get_cache_stats()["size"] == 5000 else 3
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            pattern_cache.dump(path)
+        except OSError:
+            # The cache goes on.
+            return pattern_cache.get_cache_stats()["size"] == 5000
+        return False
+
+    assert child_status(child) == 0
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["patterns"]
 
@@ -227,5 +225,5 @@ for number in range(1, 101):
 after = pattern_cache.get_cache_stats()
 print(json.dumps([loaded["size"], after["hits"], after["misses"] - loaded["misses"]]))
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = run_python("-c", code)
     assert json.loads(result.stdout) == [100, 100, 0], result.stderr

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 redis = pytest.importorskip("redis")
-pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server: make servers")
+pytestmark = [
+    # It starts servers.
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server: make servers"),
+]
 
 ROOT = Path(__file__).parents[2]
 PAYMENTS = 20_000

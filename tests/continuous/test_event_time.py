@@ -15,8 +15,9 @@ import pyarrow as pa
 import pytest
 
 from rowpattern import CheckpointError, ConfigurationError, LateRowError
+from rowpattern.continuous_query.admitted import Admitted
 from rowpattern.continuous_query.event_keys import EventKey, OrderKey, duration_nanoseconds
-from rowpattern.continuous_query.event_time import Admitted, EventTime
+from rowpattern.continuous_query.event_time import EventTime
 
 from event_reference import Arrival, EventReference, OrderBy
 

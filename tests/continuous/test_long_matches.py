@@ -10,6 +10,7 @@ import pytest
 
 import rowpattern
 from rowpattern.continuous_query import clause_stream
+from rowpattern.sql.execute.match_conditions import match_conditions
 
 from continuous_cases import by_partition, plain_rows
 
@@ -56,7 +57,8 @@ def test_their_answer_is_the_batch_s(define: str, skip: str) -> None:
         text = sql(define, skip)
         wanted = plain_rows([rowpattern.match_recognize(text, given)])
         is_numbered = "MATCH_NUMBER" in text
-        for order in ["match"] if skip == "PAST LAST ROW" or is_numbered else ["match", "certain"]:
+        orders: list[Any] = ["match"] if skip == "PAST LAST ROW" or is_numbered else ["match", "certain"]
+        for order in orders:
             query: Any = rowpattern.continuous(text, SCHEMA, order=order)
             answers, begin = [], 0
             while begin < given.num_rows:
@@ -81,6 +83,19 @@ def test_their_answer_is_the_batch_s(define: str, skip: str) -> None:
     assert found > 3
 
 
+@pytest.mark.parametrize("define", ["B AS x < 70, C AS x > 90", QUERIES["places of the match"], QUERIES["aggregates"]])
+def test_threads_give_the_same_answers_in_the_same_order(define: str) -> None:
+    rng = np.random.default_rng(0)
+    given = rows(0, 30_000).set_column(0, "k", pa.array(rng.integers(0, 300, 30_000)))
+    found = []
+    for threads in (1, 4):
+        query = rowpattern.continuous(sql(define), SCHEMA, threads=threads)
+        answers = [query.push(batch) for batch in given.to_batches(max_chunksize=10_000)]
+        found.append(plain_rows([*answers, query.finish()]))
+    assert found[0] == found[1]
+    assert len(found[0]) > 100
+
+
 def refuse(*_: object, **__: object) -> None:
     raise rowpattern.QueryError("refused")
 
@@ -88,11 +103,10 @@ def refuse(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("name", ["places of the match", "aggregates", "rows around"])
 def test_a_push_reads_its_own_rows_however_many_are_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    original = clause_stream.match_conditions
 
     def counted(pattern: Any, conditions: Any, together: Any, ordered: OrderedPartitions, using: Any) -> Any:
         read.append(ordered.count)
-        return original(pattern, conditions, together, ordered, using)
+        return match_conditions(pattern, conditions, together, ordered, using)
 
     monkeypatch.setattr(clause_stream, "match_conditions", counted)
     # No C comes.

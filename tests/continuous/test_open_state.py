@@ -17,6 +17,7 @@ import pytest
 import rowpattern
 
 from certain_matches import Rows, outlooks, random_question, table
+from commands import run_python
 from continuous_cases import by_partition, plain_rows
 
 DEPTHS = (3, 4, 5)
@@ -124,10 +125,11 @@ print(state.partitions, state.rows, max(resident) - max(resident[: len(resident)
 """
 
 
+@pytest.mark.slow
 def test_a_million_keys_without_an_open_match_leave_no_memory() -> None:
     """Of each key a match was found; the symbols' last rows begin none, as no row after them falls in a match."""
     sql = V_SHAPE.replace("HIGH DOWN+ UP+", "HIGH DOWN UP ENDED").replace("DEFINE", "DEFINE HIGH AS price = 9,")
-    done = subprocess.run([sys.executable, "-c", IDLE_KEYS, sql, "1000000"], check=True, capture_output=True, text=True)
+    done = run_python("-c", IDLE_KEYS, sql, "1000000", check=True)
     partitions, rows, grown_mb = done.stdout.split()
     assert (partitions, rows) == ("0", "0")
     # A million keys of 8 bytes alone would take 8 MB; in tables they would take 50 and more.
@@ -154,6 +156,7 @@ with pa.ipc.new_stream(sys.stdout.buffer, answer.schema) as writer:
 """
 
 
+@pytest.mark.slow
 def test_other_processes_go_on_from_checkpoints_at_random_moments(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     everything = ticks(rng, 0, 6_000, 50)

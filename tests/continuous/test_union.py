@@ -70,7 +70,7 @@ def check(seed: int, *, dependent: bool) -> tuple[int, str | None]:
     return case.tables, None
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("chunk", [0, *(pytest.param(chunk, marks=pytest.mark.slow) for chunk in range(1, CHUNKS))])
 def test_the_union_of_pushes_is_the_answer_over_all_rows(chunk: int) -> None:
     tables, refused, seed = 0, [], FIRST_SEED + chunk
     while tables < CASES / CHUNKS:

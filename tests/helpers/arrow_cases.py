@@ -6,7 +6,7 @@ consumer of Arrow's C interface cannot check is not generated.
 
 Run as a program, `python tests/helpers/arrow_cases.py FIRST COUNT [FILE]` runs cases and prints those that fail; the
 number of the case that is being run stands in FILE, for when the process dies. So it can be run under valgrind or a
-sanitizer.
+sanitizer. One file, so that nothing else of the tests has to be imported there.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,3 +27,14 @@ def output_of(*command: str, cwd: Path, python_path: str | None = None, **enviro
     result = subprocess.run(command, cwd=cwd, env=own, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def run_python(*arguments: str | Path, check: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the Python of the tests, as `python -c CODE`; return what it prints, and how it ends.
+
+    Args:
+        arguments: those of its command line.
+        check: it has to succeed.
+        options: those of `subprocess.run`, as `cwd`, `env` and `timeout`.
+    """
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=check, **options)

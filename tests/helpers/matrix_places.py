@@ -128,7 +128,11 @@ def _measure(name: str, x: str, y: str, *, every_row: bool = False, **more: obje
     return Place(name, x, y, query, "measure", **more)  # type: ignore[arg-type]
 
 
-_ROWS = "SELECT * FROM t MATCH_RECOGNIZE ({keys} MEASURES {measures} {rest})"
+def _keys(name: str, keys: str, kind: str) -> Place:
+    query = f"SELECT * FROM t MATCH_RECOGNIZE ({keys} MEASURES list(p) AS ps PATTERN (A+))"
+    return Place(name, "x", "y", query, kind, one_row=True)
+
+
 _ONE = (
     "SELECT p, how FROM t MATCH_RECOGNIZE (PARTITION BY p MEASURES CLASSIFIER() AS how PATTERN ({pattern}) "
     "DEFINE {define})"
@@ -180,30 +184,9 @@ _ALL = [
         "measure RUNNING aggregate", "v", "v", source="rows", every_row=True, shows=_FIRST_THEN_BOTH, aggregates=True
     ),
     # Keys.
-    Place(
-        "PARTITION BY",
-        "x",
-        "y",
-        _ROWS.format(keys="PARTITION BY ({e}) ORDER BY p", measures="list(p) AS ps", rest="PATTERN (A+)"),
-        "groups",
-        one_row=True,
-    ),
-    Place(
-        "ORDER BY",
-        "x",
-        "y",
-        _ROWS.format(keys="ORDER BY ({e}), p", measures="list(p) AS ps", rest="PATTERN (A+)"),
-        "order",
-        one_row=True,
-    ),
-    Place(
-        "ORDER BY DESC",
-        "x",
-        "y",
-        _ROWS.format(keys="ORDER BY ({e}) DESC, p", measures="list(p) AS ps", rest="PATTERN (A+)"),
-        "order",
-        one_row=True,
-    ),
+    _keys("PARTITION BY", "PARTITION BY ({e}) ORDER BY p", "groups"),
+    _keys("ORDER BY", "ORDER BY ({e}), p", "order"),
+    _keys("ORDER BY DESC", "ORDER BY ({e}) DESC, p", "order"),
     # Around the clause.
     Place("SELECT", "x", "y", f"SELECT p, {{e}} AS m FROM t {_AROUND.format(more='')}", "measure", around=True),
     Place(

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from rowpattern import CancelToken, QueryCancelledError, match_recognize
+from rowpattern.production_config import reload, reset_config
 from rowpattern.sql.runtime.admission import query_figures
 
 if TYPE_CHECKING:
@@ -64,6 +65,18 @@ def wait_until_none_runs() -> None:
     """Wait until no query of the process has a place."""
     while query_figures().running:
         time.sleep(0.001)
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Have the default settings again behind the block; no query works or waits then, and none holds memory."""
+    yield
+    reload()
+    reset_config()
+    end = time.perf_counter() + 10
+    while query_figures()[:2] != (0, 0) or query_figures().held_bytes:
+        assert time.perf_counter() < end, query_figures()
+        time.sleep(0.01)
 
 
 # Each way to choose rows of A has another sum, and no row makes it true.

@@ -15,6 +15,8 @@ What `wider_queries` puts in: ("lag", rows, expression), ("parameter", name), ("
 With column z, which is of any type: ("value", value of its type), ("<>" | "is distinct from", left, right),
 ("in", expression, items), ("between", expression, least, most), ("case", condition, value, otherwise),
 ("call", a function of `query_types.FUNCTIONS`, arguments).
+
+One file, as a kind of expression is written and evaluated here, side by side.
 """
 
 from __future__ import annotations
@@ -172,16 +174,26 @@ def query_text(query: Query) -> str:
     if query.measures:
         lines.append("  MEASURES " + ", ".join(f"{sql(query, e)} AS m{at}" for at, e in enumerate(query.measures)))
     lines.append(f"  {query.rows_shown}")
-    skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
-    lines.append(f"  AFTER MATCH SKIP {skip.upper()}")
-    lines.append(f"  PATTERN ({query.written_pattern()})")
-    if query.within_text:
-        lines.append(f"  WITHIN {query.within_text}")
-    if query.subset:
-        lines.append("  SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
-    if query.define:
-        lines.append("  DEFINE " + ", ".join(f"{name} AS {sql(query, e)}" for name, e in query.define.items()))
+    lines.append(f"  {skip_text(query)}")
+    lines += [f"  {part}" for part in pattern_parts(query)]
     return "\n".join([*lines, ")"])
+
+
+def skip_text(query: Query) -> str:
+    skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
+    return f"AFTER MATCH SKIP {skip.upper()}"
+
+
+def pattern_parts(query: Query) -> list[str]:
+    """Return PATTERN and what stands behind it."""
+    parts = [f"PATTERN ({query.written_pattern()})"]
+    if query.within_text:
+        parts.append(f"WITHIN {query.within_text}")
+    if query.subset:
+        parts.append("SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
+    if query.define:
+        parts.append("DEFINE " + ", ".join(f"{name} AS {sql(query, e)}" for name, e in query.define.items()))
+    return parts
 
 
 # Evaluating.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 from typing import Any
 
 from distributed_cases import ZONE
+from servers import free_port
 
 _SETTINGS = {
     "spark.driver.host": "127.0.0.1",
@@ -24,19 +24,13 @@ _SETTINGS = {
 }
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @functools.lru_cache(maxsize=1)
 def _started() -> tuple[Any, int]:
     import tempfile
 
     from pyspark.sql import SparkSession
 
-    port = _free_port()
+    port = free_port()
     # "local[2]" starts sooner, as one process.
     master = os.environ.get("ROWPATTERN_SPARK_MASTER", "local-cluster[2,1,1024]")
     builder = SparkSession.builder.master(master).appName("rowpattern's tests")

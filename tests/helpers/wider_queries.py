@@ -7,6 +7,7 @@ FILTER, ORDER BY and classifiers, earlier measures, `MATCH_SEQUENCE_NUMBER()`, e
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -84,27 +85,18 @@ def widen(
         query.within_text = f"${wider.parameter(query.within)}"
 
 
+@dataclass
 class _Wider:
-    def __init__(
-        self,
-        rng: random.Random,
-        query: Query,
-        table: list[Row],
-        prefix: str,
-        *,
-        several_zones: bool,
-        in_window: bool,
-    ) -> None:
-        self._rng = rng
-        self._query = query
-        self._table = table
-        self._prefix = prefix
-        self._several_zones = several_zones
-        self._in_window = in_window
+    rng: random.Random
+    query: Query
+    table: list[Row]
+    prefix: str
+    several_zones: bool
+    in_window: bool
 
     def parameter(self, value: Any) -> str:
-        name = f"{self._prefix}{len(self._query.parameters)}"
-        self._query.parameters[name] = value
+        name = f"{self.prefix}{len(self.query.parameters)}"
+        self.query.parameters[name] = value
         return name
 
     # Patterns.
@@ -114,8 +106,8 @@ class _Wider:
         kind = part[0]
         if kind in {"sequence", "choice", "permute"}:
             found = [self.pattern(each) for each in part[1]]
-            if kind == "choice" and self._rng.random() < 0.2:
-                found.insert(self._rng.randrange(len(found) + 1), ("empty",))
+            if kind == "choice" and self.rng.random() < 0.2:
+                found.insert(self.rng.randrange(len(found) + 1), ("empty",))
             return (kind, found)
         if kind == "exclude":
             return (kind, self.pattern(part[1]))
@@ -123,7 +115,7 @@ class _Wider:
             return part
         _, body, least, most, greedy = part
         body = self.pattern(body)
-        roll = self._rng.random()
+        roll = self.rng.random()
         if roll < 0.1:
             return (kind, body, 0, 0, greedy)
         if roll < 0.25 and most is not None and (least, most) != (0, 1):
@@ -141,31 +133,31 @@ class _Wider:
         """Have some constants and offsets be parameters."""
         if not isinstance(e, tuple):
             return [self.with_parameters(each) for each in e] if isinstance(e, list) else e
-        if e[0] == "literal" and e[1] is not None and self._rng.random() < 0.5:
+        if e[0] == "literal" and e[1] is not None and self.rng.random() < 0.5:
             return ("parameter", self.parameter(e[1]))
-        if e[0] in {"first", "last"} and e[2] and self._rng.random() < 0.3:
+        if e[0] in {"first", "last"} and e[2] and self.rng.random() < 0.3:
             return (e[0], self.with_parameters(e[1]), self._number(e[2]))
         if e[0] in {"subquery", "in subquery", "item"}:
             return e
         return tuple(self.with_parameters(each) for each in e)
 
     def _column(self, names: list[str] | None, among: str = "xy") -> Expression:
-        variable = self._rng.choice([None, *names]) if names else None
-        return ("column", variable, self._rng.choice(among))
+        variable = self.rng.choice([None, *names]) if names else None
+        return ("column", variable, self.rng.choice(among))
 
     def _source(self) -> tuple[str, list[Row]]:
         """Return a table for subqueries, and its rows."""
-        if self._rng.random() < 0.7:
-            return "t", self._table
-        self._query.with_list = f"WITH w AS (SELECT * FROM t WHERE {self._query.column('x')} >= 0)\n"
-        return "w", [row for row in self._table if row["x"] is not None and row["x"] >= 0]
+        if self.rng.random() < 0.7:
+            return "t", self.table
+        self.query.with_list = f"WITH w AS (SELECT * FROM t WHERE {self.query.column('x')} >= 0)\n"
+        return "w", [row for row in self.table if row["x"] is not None and row["x"] >= 0]
 
     def subquery(self) -> Expression:
         """A subquery of one number."""
         table, rows = self._source()
-        column = self._rng.choice("xy")
-        function = self._rng.choice(["min", "max", "count"])
-        text = f"(SELECT {function}({self._query.column(column)}) FROM {table})"
+        column = self.rng.choice("xy")
+        function = self.rng.choice(["min", "max", "count"])
+        text = f"(SELECT {function}({self.query.column(column)}) FROM {table})"
         known = [row[column] for row in rows if row[column] is not None]
         if function == "count":
             return ("subquery", text, len(known))
@@ -173,25 +165,25 @@ class _Wider:
 
     def _in_subquery(self, e: Expression) -> Expression:
         table, rows = self._source()
-        column = self._rng.choice("xy")
-        least = self._rng.randrange(-3, 3)
-        y, written = self._query.column("y"), self._query.column(column)
+        column = self.rng.choice("xy")
+        least = self.rng.randrange(-3, 3)
+        y, written = self.query.column("y"), self.query.column(column)
         text = f"(SELECT {written} FROM {table} WHERE {y} >= {least})"
         return ("in subquery", e, text, [row[column] for row in rows if row["y"] is not None and row["y"] >= least])
 
     def _exists(self) -> Expression:
         table, rows = self._source()
-        least = self._rng.randrange(-3, 4)
-        text = f"EXISTS (SELECT 1 FROM {table} WHERE {self._query.column('x')} >= {least})"
+        least = self.rng.randrange(-3, 4)
+        text = f"EXISTS (SELECT 1 FROM {table} WHERE {self.query.column('x')} >= {least})"
         return ("subquery", text, any(row["x"] is not None and row["x"] >= least for row in rows))
 
     def condition(self, variable: str) -> Expression:
         """A condition that reads rows at fixed places."""
-        rng = self._rng
+        rng = self.rng
         column: Expression = ("column", variable if rng.random() < 0.3 else None, rng.choice("xy"))
         moved: Expression = ("lag", rng.choice([-2, -1, 1, 2]), rng.choice([column, ("last", column, 0)]))
         number: Expression = ("literal", rng.randrange(-2, 3))
-        rolled = rng.choice([0, 4]) if self._several_zones else rng.randrange(6)
+        rolled = rng.choice([0, 4]) if self.several_zones else rng.randrange(6)
         if rolled == 0:
             return (rng.choice(["<", "=", ">="]), moved, rng.choice([column, number]))
         if rolled == 1:
@@ -207,25 +199,25 @@ class _Wider:
 
     def dependent(self, names: list[str]) -> Expression:
         """A condition on an aggregate of the match so far."""
-        rng = self._rng
+        rng = self.rng
         if rng.random() < 0.15:
             return ("<", ("sequence number",), ("literal", rng.randrange(1, 6)))
         if rng.random() < 0.2:
             value: Expression = self._one_of(self._column(names, "z"))
             if self._has_order:
-                known = KINDS[self._query.kind].values
+                known = KINDS[self.query.kind].values
                 return (rng.choice(["=", "<", ">="]), value, ("value", rng.choice(known)))
         return self._compared(names)
 
     def _one_of(self, column: Expression) -> Expression:
         """An aggregate that gives one of the values."""
-        key: Expression = ("column", column[1], self._rng.choice("xy" if self._several_zones else "xyo"))
-        function = self._rng.choice(["arg_min", "arg_max", "any_value"])
+        key: Expression = ("column", column[1], self.rng.choice("xy" if self.several_zones else "xyo"))
+        function = self.rng.choice(["arg_min", "arg_max", "any_value"])
         return ("aggregate", function, False, column, None, None, None if function == "any_value" else key, None)
 
     def _filter(self, argument: Expression | None) -> Expression | None:
         """A filter of rows of the same variable as an aggregate's argument."""
-        rng = self._rng
+        rng = self.rng
         variable = argument[1] if argument is not None and argument[0] == "column" else None
         roll = rng.random()
         if roll < 0.5:
@@ -236,7 +228,7 @@ class _Wider:
 
     def _compared(self, names: list[str]) -> Expression:
         """An aggregate that is compared with a constant."""
-        rng = self._rng
+        rng = self.rng
         column = self._column(names)
         sign, number = rng.choice(["<", ">=", "="]), ("literal", rng.randrange(-3, 5))
         rolled = rng.randrange(9)
@@ -249,7 +241,7 @@ class _Wider:
             return self._of_texts(names)
         # Over different values the order is none that the standard or DuckDB would say.
         distinct = rng.random() < 0.2
-        order = None if distinct or self._several_zones else rng.choice([None, "down"])
+        order = None if distinct or self.several_zones else rng.choice([None, "down"])
         listed = ("aggregate", "array_agg", distinct, column, None, None, None, order)
         if rolled == 5:
             return (sign, ("length", listed), ("literal", rng.randrange(1, 5)))
@@ -262,29 +254,29 @@ class _Wider:
             counted: Expression = ("aggregate", "count", False, None, None, self._filter(None))
             return (sign, counted, ("literal", rng.randrange(1, 5)))
         function = rng.choice(["sum", "count", "min", "max"])
-        argument = column if self._in_window or rng.random() < 0.7 else ("add", column, ("number",))
+        argument = column if self.in_window or rng.random() < 0.7 else ("add", column, ("number",))
         made = ("aggregate", function, rng.random() < 0.3, argument, None, self._filter(column))
         return (sign, made, number)
 
     def _of_texts(self, names: list[str]) -> Expression:
-        rng = self._rng
+        rng = self.rng
         column: Expression = ("text", self._column(names, "s"))
         separator = rng.choice([None, ("literal", "-"), ("literal", "")])
-        order = None if self._several_zones else rng.choice([None, None, "down"])
+        order = None if self.several_zones else rng.choice([None, None, "down"])
         joined = ("aggregate", "string_agg", False, column, None, None, separator, order)
         return (rng.choice(["=", "<", ">="]), joined, ("literal", rng.choice(["u", "uv", "u-v", "v,v", "w"])))
 
     def measure(self, names: list[str]) -> Expression:
         """A measure."""
-        rng = self._rng
-        known = len(self._query.measures)
+        rng = self.rng
+        known = len(self.query.measures)
         choices: list[Callable[[], Expression]] = [
             lambda: ("sequence number",),
             lambda: self._compared(names),
             lambda: ("lag", rng.choice([-2, -1, 1]), self._column(names)),
             lambda: self._one_of(self._column(names, "xyz" if self._has_order else "xy")),
         ]
-        if not self._several_zones:
+        if not self.several_zones:
             choices += [self.subquery, self._exists, lambda: self._in_subquery(("last", self._column(names), 0))]
         if known:
             earlier: Expression = ("measure", rng.randrange(known))
@@ -293,7 +285,7 @@ class _Wider:
 
     @property
     def _has_order(self) -> bool:
-        kind = KINDS[self._query.kind]
+        kind = KINDS[self.query.kind]
         return "min" in kind.aggregates and not pa.types.is_dictionary(kind.arrow)
 
 

@@ -66,17 +66,9 @@ def specification(window: Window, keys: str) -> str:
         parts.append("MEASURES " + ", ".join(measures))
     last = {None: "UNBOUNDED FOLLOWING", 0: "CURRENT ROW", "x": f"abs({query.column('o')}) % 4 FOLLOWING"}
     parts.append(f"ROWS BETWEEN CURRENT ROW AND {last.get(window.following, f'{window.following} FOLLOWING')}")
-    skip = query.skip if isinstance(query.skip, str) else f"{query.skip[0]} {query.skip[1]}"
-    parts.append(f"AFTER MATCH SKIP {skip.upper()}")
+    parts.append(query_reference.skip_text(query))
     parts.append("SEEK" if window.seek else "INITIAL")
-    parts.append(f"PATTERN ({query.written_pattern()})")
-    if query.within_text:
-        parts.append(f"WITHIN {query.within_text}")
-    if query.subset:
-        parts.append("SUBSET " + ", ".join(f"{name} = ({', '.join(of)})" for name, of in query.subset.items()))
-    if query.define:
-        define = (f"{name} AS {query_reference.sql(query, e)}" for name, e in query.define.items())
-        parts.append("DEFINE " + ", ".join(define))
+    parts += query_reference.pattern_parts(query)
     return "\n    ".join(part for part in parts if part)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import shlex
 import shutil
-import subprocess
 import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from rowpattern import dependencies
+
+from commands import run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,7 @@ sys.modules[{module!r}] = None
 def test_each_way_to_meet_it(module: str, code: str, extra: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x\n1\n")
     code = BLOCKED.format(module=module, code=code)
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = run_python("-c", code, cwd=tmp_path)
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
     assert f"{module} is not installed; {dependencies.command_to_install(extra, module)}" in last

@@ -25,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
+from commands import run_python
 from servers import free_port, get, get_json, prometheus_of, serve, wait_for
 
 if TYPE_CHECKING:
@@ -228,14 +229,7 @@ def test_the_service_logs_what_happens(tmp_path: Path) -> None:
 def test_a_warm_file_that_is_strict(tmp_path: Path) -> None:
     (tmp_path / "damaged").write_text("rubbish\n")
     environment = {**os.environ, "MR_WARM_FILE": str(tmp_path / "damaged"), "MR_WARM_STRICT": "true"}
-    result = subprocess.run(
-        [sys.executable, "-c", "import service"],
-        cwd=DEPLOY / "service",
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("-c", "import service", cwd=DEPLOY / "service", env=environment)
     assert result.returncode == 1
     assert "DumpError" in result.stderr
 
@@ -389,13 +383,8 @@ import json, handler
 event = {{"pattern": "DOWN+ UP+", "rows": {{"DOWN": [True, True, False], "UP": [False, False, True]}}}}
 print(json.dumps([handler.handler(each, None) for each in {events}]))
 """
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=DEPLOY / "lambda",
-        env={"AWS_LAMBDA_FUNCTION_NAME": "rowpattern", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
+    result = run_python(
+        "-c", code, cwd=DEPLOY / "lambda", env={"AWS_LAMBDA_FUNCTION_NAME": "rowpattern", **environment}
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout), result.stderr

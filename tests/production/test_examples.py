@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import run_python
 from documents import picture_size
 
 ROOT = Path(__file__).parents[2]
@@ -58,13 +59,7 @@ def test_with_and_without_the_cache_side_by_side() -> None:
 
 
 def test_wrong_options() -> None:
-    result = subprocess.run(
-        [sys.executable, "examples/pattern_cache_benchmark.py", "--num-patterns", "0"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("examples/pattern_cache_benchmark.py", "--num-patterns", "0", cwd=ROOT)
     assert result.returncode == 2
     assert "--num-patterns: invalid positive value: '0'" in result.stderr
 
@@ -82,7 +77,7 @@ def test_the_table_of_what_patterns_cost() -> None:
 
 
 def run(*command: str) -> str:
-    result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = run_python(*command, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from commands import run_python
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
@@ -23,14 +23,7 @@ def test_there_are_snippets() -> None:
 def test_snippets_print_what_the_guide_says(code: str, printed: str, tmp_path: Path) -> None:
     # No AWS is asked, but boto3 wants credentials to sign with.
     environment = {**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    result = subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("-W", "error::DeprecationWarning:__main__", "-c", code, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr
     assert result.stdout == printed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from rowpattern.cache_monitor import start_cache_monitoring
 from rowpattern.health import health_check
 from rowpattern.production_config import MatchRecognizeConfig, PerformanceConfig
 
+from commands import run_python
 from servers import free_port, get, get_json, serve, wait_for
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_degraded_says_why() -> None:
 def test_unhealthy_when_settings_cannot_be_read() -> None:
     code = "from rowpattern.health import health_check; import json; print(json.dumps(health_check()))"
     environment = {"MR_CACHE_SIZE_LIMIT": "many"}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    result = run_python("-c", code, env=environment, check=True)
     answer = json.loads(result.stdout)
     assert answer["status"] == "unhealthy"
     assert answer["reasons"][0].startswith("MR_CACHE_SIZE_LIMIT: cache_size_limit is 'many'")

@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import pickle
-import subprocess
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ from rowpattern.production_config import (
     reset_config,
     set_config,
 )
+
+from commands import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -431,7 +432,7 @@ from rowpattern.pattern_cache import get_cache_stats
 described = describe()
 print(get_cache_stats()["max_memory_used_mb"], described["cache_memory_limit_mb"])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = run_python("-c", code)
     detail = "a quarter of the 900 MB of memory that this process may have (RLIMIT_AS)"
     assert result.stdout == f"225.0 Origin(value=225, source='container', detail={detail!r})\n", result.stderr
 
@@ -448,13 +449,13 @@ pattern_cache.resize_cache(5)
 """
     path = tmp_path / "log"
     environment = {"MR_LOG_FILE": str(path), "MR_LOG_LEVEL": "info", "MR_CACHE_SIZE_LIMITT": "5"}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    result = run_python("-c", code, env=environment)
     assert result.returncode == 0, result.stderr
     assert (
         path.read_text().count("limits of the cache changed") == result.stderr.count("limits of the cache changed") == 1
     )
     environment["MR_LOG_FILE"] = str(tmp_path)
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    result = run_python("-c", code, env=environment)
     assert f"logging.log_file is '{tmp_path}', which cannot be opened: Is a directory" in result.stderr
     with pytest.raises(
         rowpattern.ConfigurationError, match=r"MR_LOG_LEVEL: logging\.level is 'LOUD'; allowed are 'DEBUG'"

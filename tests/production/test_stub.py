@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+from commands import run_python
 from stub_docstrings import STUB, missing_docstrings
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_stub_is_the_module() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "rowpattern._core", "--mypy-config-file", "pyproject.toml"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("-m", "mypy.stubtest", "rowpattern._core", "--mypy-config-file", "pyproject.toml", cwd=ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

@@ -191,34 +191,27 @@ def test_forks_while_threads_answer(query: str, children: int) -> None:
     assert result.stdout == "0 []\n", result.stderr
 
 
+def in_daemon_threads(count: int, work: str, imports: str = "") -> str:
+    """Return code that does some work again and again in daemon threads, and then ends."""
+    return f"""
+{imports}
+def work():
+    while True:
+        {work}
+for _ in range({count}):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(float(sys.argv[1]))
+"""
+
+
 ENDS = {
     "a stream": "stream = match_recognize(query, table, stream=True)\nstream.read_next_batch()",
     "a monitor": "from rowpattern.cache_monitor import start_cache_monitoring\nstart_cache_monitoring()",
-    "queries in daemon threads": """
-def work():
-    while True:
-        match_recognize(query, table, threads=2)
-for _ in range(3):
-    threading.Thread(target=work, daemon=True).start()
-time.sleep(float(sys.argv[1]))
-""",
-    "streams in daemon threads": """
-def work():
-    while True:
-        match_recognize(query, table, stream=True).read_all()
-for _ in range(2):
-    threading.Thread(target=work, daemon=True).start()
-time.sleep(float(sys.argv[1]))
-""",
-    "matches in daemon threads": """
-import rowpattern
-def work():
-    while True:
-        rowpattern.compile("A B+").count("ABBABB" * 1_000_000, threads=2)
-for _ in range(3):
-    threading.Thread(target=work, daemon=True).start()
-time.sleep(float(sys.argv[1]))
-""",
+    "queries in daemon threads": in_daemon_threads(3, "match_recognize(query, table, threads=2)"),
+    "streams in daemon threads": in_daemon_threads(2, "match_recognize(query, table, stream=True).read_all()"),
+    "matches in daemon threads": in_daemon_threads(
+        3, 'rowpattern.compile("A B+").count("ABBABB" * 1_000_000, threads=2)', "import rowpattern"
+    ),
     "work that does not stop": """
 from rowpattern import QueryLimitError
 from rowpattern.sql.duckdb.connection import abandoned_queries

@@ -63,8 +63,8 @@ def conditions(pattern: str, rows: int) -> Conditions:
     total = ("call", "BOOLEAN", ">=", (("aggregate", "DOUBLE", 0), ("literal", "DOUBLE", -1.0)))
     condition = ("call", "BOOLEAN", "and", (compared, total))
     columns = [("DOUBLE", pa.array(np.ones(rows)))]
-    aggregates: list[tuple[str, int | None, int | None, str]] = [("sum", 0, None if last == "A" else 0, "DOUBLE")]
-    return Conditions(compiled, columns, [["A"]], aggregates, {last: condition})
+    total_of = ("sum", 0, None if last == "A" else 0, "DOUBLE", None)
+    return Conditions(compiled, columns, [["A"]], [total_of], {last: condition})
 
 
 @functools.cache

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ from rowpattern import pattern_cache
 from rowpattern.cache_monitor import CacheMonitor
 from rowpattern.health import health_check
 from rowpattern.observe.metrics import prometheus
+
+from commands import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,9 +143,7 @@ print(json.dumps({
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_soak() -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", SOAK, str(SECONDS)], capture_output=True, text=True, check=False, timeout=SECONDS + 120
-    )
+    result = run_python("-c", SOAK, str(SECONDS), timeout=SECONDS + 120)
     assert result.returncode == 0, result.stderr
     answer: dict[str, Any] = json.loads(result.stdout)
     print(answer)

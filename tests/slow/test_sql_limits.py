@@ -28,6 +28,8 @@ from rowpattern.sql.duckdb import instances
 from rowpattern.sql.duckdb.spill_directory import SpillDirectory
 from rowpattern.sql.tables import reading
 
+from commands import run_python
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -219,9 +221,7 @@ def test_memory_of_a_stream_is_limited() -> None:
         print(type(error).__name__)
     print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
     """
-    result = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=120
-    )
+    result = run_python("-c", textwrap.dedent(code), timeout=120)
     kind, megabytes = result.stdout.split()
     print(megabytes, "MB beyond what a small stream took")
     assert kind == "QueryLimitError", result.stderr

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +13,10 @@ import rowpattern
 from rowpattern import match_recognize
 from rowpattern.production_config import MatchRecognizeConfig, set_config
 from rowpattern.sql.duckdb import connection as database
+
+from commands import run_python
+from forks import child_status, needs_fork
+from interruption import interrupted_after
 
 # Enough for several threads: they are used from some 100,000 rows for each on.
 ROWS = 600_000
@@ -183,21 +182,15 @@ def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch, d
         MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "0"})
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@needs_fork
 def test_a_forked_child_has_threads_of_its_own() -> None:
     table = pa.table({"at": np.arange(ROWS), "price": np.random.default_rng(2).normal(size=ROWS)})
     sql = QUERIES["one row"].format(partition="").replace("count(DOWN.*) AS falls,", "")
     one = match_recognize(sql, table, threads=2)
-    with warnings.catch_warnings():
-        # Arrow has threads, and Python says so.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        os._exit(0 if match_recognize(sql, table, threads=2).equals(one) else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    assert child_status(lambda: match_recognize(sql, table, threads=2).equals(one)) == 0
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@needs_fork
 def test_forks_while_threads_match(labels: np.ndarray[Any, Any]) -> None:
     compiled = rowpattern.compile("A+ B /* forks */")
     rows = {name: flags for name, flags in conditions(labels).items() if name in compiled.variables}
@@ -214,14 +207,7 @@ def test_forks_while_threads_match(labels: np.ndarray[Any, Any]) -> None:
         worker.start()
     try:
         for _ in range(40):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                child = os.fork()
-            if child == 0:
-                # What a thread of the parent's held would be held for good here.
-                signal.alarm(20)
-                os._exit(0 if compiled.count(rows, threads=2) == count else 1)
-            assert os.waitpid(child, 0)[1] == 0
+            assert child_status(lambda: compiled.count(rows, threads=2) == count, 20) == 0
     finally:
         stop.set()
         for worker in workers:
@@ -229,23 +215,11 @@ def test_forks_while_threads_match(labels: np.ndarray[Any, Any]) -> None:
 
 
 def test_ctrl_c_ends_all_of_them() -> None:
-    class Interrupted(Exception):  # noqa: N818 - it is no error
-        pass
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise Interrupted
-
     # Overlapping matches, with more rows than anyone waits for, in both threads.
     compiled = rowpattern.compile("A+")
     arguments: dict[str, Any] = {"partitions": ("counts", [200_000, 200_000]), "skip": "to next row", "threads": 2}
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
-        with pytest.raises(Interrupted):
-            compiled.match("A" * 400_000, **arguments)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with interrupted_after(0.2):
+        compiled.match("A" * 400_000, **arguments)
 
 
 def test_a_query_of_an_exit_handler_is_answered() -> None:
@@ -261,7 +235,7 @@ def ask():
 ask()
 atexit.register(ask)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    result = run_python("-c", code, timeout=120)
     assert (result.returncode, result.stderr, result.stdout) == (0, "", "[{'n': 200000}]\n" * 2)
 
 
@@ -317,7 +291,7 @@ def test_daemon_threads_that_drain_streams_leave_the_status_alone(call: str, wor
     One that computes is waited for, as all do that import pandas for their first batch.
     """
     code = ENDLESS.format(call=call, work=work, nap=nap, end=end)
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    result = run_python("-c", code, timeout=120)
     assert result.returncode == 5, result.stderr
     if nap < 0.2 or work == "compute":
         assert result.stderr == ""
@@ -338,5 +312,5 @@ class Given:
         batches = (pa.record_batch({"A": [True, False]}) for _ in range(3))
         return pa.RecordBatchReader.from_batches(pa.schema([("A", pa.bool_())]), batches).__arrow_c_stream__()
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    result = run_python("-c", code, timeout=120)
     assert (result.returncode, result.stderr, result.stdout) == (0, "", "3 1\n")

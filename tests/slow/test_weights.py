@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from typing import Any
 
@@ -16,6 +15,8 @@ import pytest
 import rowpattern
 from rowpattern import pattern_cache
 from rowpattern.cache.weighing import weigh
+
+from commands import run_python
 
 FILL = """
 import gc
@@ -268,6 +269,6 @@ def said_to_grown(code: str) -> float:
 
 
 def run(code: str) -> list[float]:
-    result = subprocess.run([sys.executable, "-c", FILL + code], capture_output=True, text=True, check=False)
+    result = run_python("-c", FILL + code)
     assert result.returncode == 0, result.stderr
     return [float(figure) for figure in result.stdout.split()]

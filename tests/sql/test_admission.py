@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from queries_at_work import EXPLODES, hard_rows, working_query
+from queries_at_work import EXPLODES, hard_rows, nothing_left, working_query
 
 import rowpattern
 from rowpattern import QueryBusyError, QueryLimitError, match_recognize
-from rowpattern.production_config import describe, reload, reset_config
+from rowpattern.production_config import describe, reload
 from rowpattern.sql.runtime.admission import query_figures
+
+from forks import child_status, needs_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +36,8 @@ def prices() -> pa.Table:
 @pytest.fixture(autouse=True)
 def _settings_again() -> Iterator[None]:
     match_recognize(FALLS, prices())
-    yield
-    reload()
-    reset_config()
-    assert query_figures()[:2] == (0, 0)
-    assert query_figures().held_bytes == 0
+    with nothing_left():
+        yield
 
 
 def until(condition: Any, seconds: float = 30) -> None:
@@ -193,16 +192,12 @@ def test_a_stream_has_a_place_only_while_it_works() -> None:
     reader.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@needs_fork
 def test_a_forked_child_has_places_of_its_own() -> None:
     reload(max_concurrent_queries=1)
     with working_query(FALLS, prices()):
-        child = os.fork()
-        if child == 0:
-            # It forgets what its parent's threads do, whatever happens here.
-            figures = query_figures()
-            os._exit(0 if figures[:4] == (0, 0, 1, 1000) and figures.held_bytes == 0 else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        # It forgets what its parent's threads do.
+        assert child_status(lambda: query_figures()[:4] == (0, 0, 1, 1000) and query_figures().held_bytes == 0) == 0
         assert query_figures().running == 1
 
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from queries_at_work import EXPLODES, hard_rows, seconds_after_cancel, wait_until_none_runs, working_query
+from queries_at_work import EXPLODES, hard_rows, nothing_left, seconds_after_cancel, wait_until_none_runs, working_query
 
 import rowpattern
 from rowpattern import CancelToken, QueryBusyError, QueryCancelledError, QueryLimitError, match_recognize
-from rowpattern.production_config import reload, reset_config
+from rowpattern.production_config import reload
 from rowpattern.sql.runtime.admission import query_figures
 
 if TYPE_CHECKING:
@@ -43,13 +43,8 @@ def endless() -> Iterator[pa.RecordBatch]:
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     match_recognize(FALLS, prices())
-    yield
-    reload()
-    reset_config()
-    end = time.perf_counter() + 10
-    while query_figures()[:2] != (0, 0) or query_figures().held_bytes:
-        assert time.perf_counter() < end, query_figures()
-        time.sleep(0.01)
+    with nothing_left():
+        yield
 
 
 def cancelled_after(call: Callable[[CancelToken], object], seconds: float = 0.3) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -92,9 +93,8 @@ def test_ignore_nulls_in_conditions() -> None:
     ],
 )
 def test_ignore_nulls_elsewhere(measure: str, message: str) -> None:
-    with pytest.raises(rowpattern.QueryError) as raised:
+    with pytest.raises(rowpattern.QueryError, match=re.escape(message)):
         answer(f"{measure} AS m", pattern="A B")
-    assert message in str(raised.value)
 
 
 def test_match_sequence_number() -> None:

@@ -53,6 +53,13 @@ ROWS = {
     "the longest match in the place of the most preferred one": "test_longest_match.py::test_longest",
     "partitions of the answer": "test_sql_clause.py::test_partitions_come_in_order_with_null_last",
     "name of the row's place in its match": "test_clause_forms.py::test_match_sequence_number",
+    "what tables are called": "test_pipes.py::test_names_of_tables",
+    "`t.x` behind SET, DROP and RENAME": "test_pipes.py::test_names_of_tables",
+    "columns of one name in tables that are joined": "test_pipes.py::test_names_of_tables",
+    "items of AGGREGATE": "test_pipes.py::test_aggregates_and_keys",
+    "keys of AGGREGATE": "test_pipes.py::test_aggregates_and_keys",
+    "a clause, TABLESAMPLE, PIVOT or a join behind several tables": "test_pipes.py::test_behind_several_tables",
+    "operators of GoogleSQL that are not known": "test_pipes.py::test_errors_show_the_place_in_the_text",
     "frame": "test_windows_errors.py",
     "where a match begins": "test_windows.py::test_forms",
     "what a pattern sees": "test_windows.py::test_previous_rows_are_not_seen_at_the_first_row",
@@ -69,17 +76,17 @@ ROWS = {
     "streams, Spark, Dask, GROUP BY ALL, `unnest` in the same SELECT list": "test_windows_errors.py",
     "time": "test_windows.py::test_explanations_say_how_frames_are_matched",
     "difference of timestamps, and any other interval that is computed": (
-        "test_sql_values.py::test_differences_are_durations"
+        "test_time_values.py::test_differences_are_durations"
     ),
     "intervals in a DuckDB relation, and where the query reads a column of Arrow's interval type": (
-        "test_sql_values.py::test_the_types_of_durations_in_each_library"
+        "test_time_values.py::test_the_types_of_durations_in_each_library"
     ),
-    "timestamps with a time zone": "test_sql_values.py::test_expressions_are_computed_in_the_columns_zone",
-    "difference of timestamps with a zone": "test_sql_values.py::test_a_difference_is_the_time_between_instants",
+    "timestamps with a time zone": "test_time_values.py::test_expressions_are_computed_in_the_columns_zone",
+    "difference of timestamps with a zone": "test_time_values.py::test_a_difference_is_the_time_between_instants",
     "ordered categories of pandas, Polars' Enum, DuckDB's ENUM, Arrow's ordered dictionaries": (
-        "test_sql_values.py::test_categories_are_ordered_by_rank"
+        "test_category_values.py::test_categories_are_ordered_by_rank"
     ),
-    "other categories, dictionaries": "test_sql_values.py::test_categories_that_are_no_order",
+    "other categories, dictionaries": "test_category_values.py::test_categories_that_are_no_order",
     "floats of 16 bits": "test_sql_tables.py::test_types_survive",
     "computed whole numbers of 128 bits, and decimals of 38 digits before the point": (
         "test_measure_aggregates.py::test_sums_beyond_64_bits"

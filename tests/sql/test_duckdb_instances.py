@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +23,8 @@ from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.instances import duckdb_figures
 from rowpattern.sql.runtime.context import ExecutionContext
 from rowpattern.sql.runtime.threads import available_cores
+
+from forks import child_status, needs_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -350,28 +350,18 @@ def test_memory_that_duckdb_takes_is_counted() -> None:
     assert max(seen) > 16 << 20
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@needs_fork
 def test_a_forked_child_leaves_its_parent_s_instances_alone() -> None:
     assert match_recognize(AROUND, t=numbers(1)).num_rows == 1
     with database(context()) as using:
         using.connect()
-        child = os.fork()
-        if child == 0:
-            # Whatever happens here, the child must not go on with the tests.
-            try:
-                same = match_recognize(AROUND, t=numbers(5)).to_pylist() == [{"n": 3, "first": 5, "total": 18}]
-                using.close()
-                os._exit(0 if same and duckdb_figures()[:2] == (1, 0) else 1)
-            finally:
-                os._exit(2)
-        end = time.perf_counter() + 60
-        for _ in itertools.count():
-            pid, status = os.waitpid(child, os.WNOHANG)
-            if pid:
-                break
-            assert time.perf_counter() < end
-            time.sleep(0.01)
-        assert os.waitstatus_to_exitcode(status) == 0
+
+        def child() -> bool:
+            same = match_recognize(AROUND, t=numbers(5)).to_pylist() == [{"n": 3, "first": 5, "total": 18}]
+            using.close()
+            return same and duckdb_figures()[:2] == (1, 0)
+
+        assert child_status(child) == 0
         assert using.query("SELECT 1 AS x").to_pylist() == [{"x": 1}]
 
 

@@ -25,41 +25,36 @@ def explained(sql: str) -> str:
     return str(rowpattern.explain(sql, TABLE))
 
 
-@pytest.mark.parametrize(
-    ("condition", "shown"),
-    [
-        ("A.s::int = 1", "source column A.s"),
-        ("PREV(s)::int = 1", "source column PREV(s)"),
-        ("FIRST(A.s, 0)::int + x = 1", "source column FIRST(A.s, 0)"),
-        ("A.s::int + s::int > 0", "source column A.s"),
-        ("s::int > 0", "source column s"),
-        ("s::int + PREV(s)::int > 0", "source column"),
-        ("sum(A.s::int) = 1", "source column s"),
-        ("median(A.s::int) = 1", "source column s"),
-        ("abs(A.s) = 1", "abs(VARCHAR)"),
-    ],
-)
-def test_a_condition_s_error_has_the_query_s_names(condition: str, shown: str) -> None:
-    with pytest.raises(rowpattern.QueryError, match=r"(?s)DEFINE B: .*\(line 1, column") as caught:
-        match_recognize(query(condition), TABLE)
-    message = str(caught.value).split("\n", maxsplit=1)[0]
-    assert shown in message
-    assert not OWN.search(message)
+CONDITIONS = {
+    "A.s::int = 1": "source column A.s",
+    "PREV(s)::int = 1": "source column PREV(s)",
+    "FIRST(A.s, 0)::int + x = 1": "source column FIRST(A.s, 0)",
+    "A.s::int + s::int > 0": "source column A.s",
+    "s::int > 0": "source column s",
+    "s::int + PREV(s)::int > 0": "source column",
+    "sum(A.s::int) = 1": "source column s",
+    "median(A.s::int) = 1": "source column s",
+    "abs(A.s) = 1": "abs(VARCHAR)",
+}
+MEASURES = {
+    "FIRST(s)::int": "source column FIRST(s)",
+    "sum(s::int)": "source column s",
+    "RUNNING sum(A.s::int)": "source column s",
+    "list_max(list(s::int))": "source column s",
+    "sum(x) + LAST(A.s)::int": "source column LAST(A.s)",
+}
 
 
 @pytest.mark.parametrize(
-    ("measure", "shown"),
+    ("sql", "place", "shown"),
     [
-        ("FIRST(s)::int", "source column FIRST(s)"),
-        ("sum(s::int)", "source column s"),
-        ("RUNNING sum(A.s::int)", "source column s"),
-        ("list_max(list(s::int))", "source column s"),
-        ("sum(x) + LAST(A.s)::int", "source column LAST(A.s)"),
+        *((query(condition), "DEFINE B", shown) for condition, shown in CONDITIONS.items()),
+        *((query(measure=measure), "measure m", shown) for measure, shown in MEASURES.items()),
     ],
 )
-def test_a_measure_s_error_has_the_query_s_names(measure: str, shown: str) -> None:
-    with pytest.raises(rowpattern.QueryError, match=r"(?s)measure m: .*\(line 1, column") as caught:
-        match_recognize(query(measure=measure), TABLE)
+def test_an_error_has_the_query_s_names(sql: str, place: str, shown: str) -> None:
+    with pytest.raises(rowpattern.QueryError, match=rf"(?s){place}: .*\(line 1, column") as caught:
+        match_recognize(sql, TABLE)
     message = str(caught.value).split("\n", maxsplit=1)[0]
     assert shown in message
     assert not OWN.search(message)

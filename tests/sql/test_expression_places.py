@@ -26,7 +26,7 @@ from matrix_expressions import EXPRESSIONS
 from matrix_values import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.slow
 
@@ -81,12 +81,18 @@ def found(query: str, table: Any) -> list[tuple[Any, ...]]:
     return list(zip(*(canonical(column) for column in answer.columns)))
 
 
-@pytest.mark.parametrize("kind", TYPES)
-def test_the_row_before_is_the_one_of_a(kind: str) -> None:
-    """`PREV(v)` in the condition of B is `A.v` in the pattern (A B), and so are other ways to that row."""
+def questions(kind: str) -> Iterator[tuple[pa.Table, str]]:
+    """Give a random table and, one by one, conditions over its values."""
     rng = random.Random(f"{SEED} {kind}")
     table = drawn(kind, rng)
     for expression in conditions(kind, rng):
+        yield table, expression
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_row_before_is_the_one_of_a(kind: str) -> None:
+    """`PREV(v)` in the condition of B is `A.v` in the pattern (A B), and so are other ways to that row."""
+    for table, expression in questions(kind):
         before = written(kind, expression, "PREV(v)", "v")
         wanted = found(clause(f"DEFINE B AS {before}"), table)
         for x, y in (("A.v", "v"), ("FIRST(v)", "LAST(v)"), ("LAST(v, 1)", "B.v"), ("PREV(LAST(B.v))", "NEXT(A.v)")):
@@ -99,9 +105,7 @@ def test_the_row_before_is_the_one_of_a(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_condition_is_the_same_as_a_measure(kind: str) -> None:
-    rng = random.Random(f"{SEED} {kind}")
-    table = drawn(kind, rng)
-    for expression in conditions(kind, rng):
+    for table, expression in questions(kind):
         condition = written(kind, expression, "A.v", "B.v")
         measured = match_recognize(clause("", measures=f"FIRST(i) AS i, {condition} AS m"), table)
         wanted = [row["i"] for row in measured.to_pylist() if row["m"] is True]

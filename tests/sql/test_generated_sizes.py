@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,6 +147,20 @@ def test_rows_are_computed_in_pieces_that_fit(measure: str, condition: str) -> N
     with adds_at_most(120):
         found = match_recognize(query, TABLE, memory_limit_mb=50)
         assert found.num_rows == ROWS // 2
+
+
+def test_large_values_of_many_rows_are_within_time_and_size() -> None:
+    """Together they are 20 GB, which nothing computes in that time."""
+    rows = 20_000
+    table = pa.table({"o": range(rows), "n": range(rows)})
+    query = QUERY.format(m="count(*)", d="length(repeat('a', 1000000 + n)) > 0")
+    # Imports do not count.
+    match_recognize(query, table[:4], memory_limit_mb=50)
+    begun = time.perf_counter()
+    with adds_at_most(150), pytest.raises(rowpattern.QueryLimitError):
+        match_recognize(query, table, memory_limit_mb=50, timeout_seconds=0.3)
+    # 0.2 s are promised after it; the machine may be loaded.
+    assert time.perf_counter() - begun < 0.3 + 5 * 0.2
 
 
 @pytest.mark.parametrize(

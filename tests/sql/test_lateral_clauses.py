@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -221,3 +222,14 @@ def test_explain() -> None:
     query = """SELECT * FROM u, LATERAL (SELECT * FROM t
         MATCH_RECOGNIZE (ORDER BY i MEASURES count(*) AS n PATTERN (A+) DEFINE A AS A.x < u.lim))"""
     assert "PARTITION BY u.lim" in str(explain(query, t=ROWS, u=LIMITS))
+
+
+def test_values_that_are_equal_are_one_value() -> None:
+    zeros = pa.table({"v": [-0.0, 0.0]})
+    query = """SELECT n FROM o, LATERAL (SELECT * FROM t
+        MATCH_RECOGNIZE (ORDER BY i MEASURES CAST(o.v AS VARCHAR) AS n PATTERN (^ A)))"""
+    with duckdb.connect() as connection:
+        connection.register("o", zeros)
+        found = connection.execute("SELECT (SELECT CAST(o.v AS VARCHAR)) FROM o").fetchall()
+    assert len(set(found)) == 1
+    assert match_recognize(query, t=ROWS, o=zeros).column("n").to_pylist() in (["-0.0"] * 2, ["0.0"] * 2)

@@ -119,6 +119,16 @@ def test_measures_see_their_partition_in_order_and_may_have_any_type() -> None:
     assert found["half"].tolist() == [0.5, 4.0]
     assert found["day"].tolist() == [pd.Timestamp("2024-01-03")] * 2
     assert [list(each) for each in found["lists"]] == [[2], [2]]
+    # Later measures may name them: they are columns.
+    named: dict[str, Any] = {
+        "y": lambda df: df.x * 10,
+        "z": "y + 1",
+        "s": "sum(Y)",
+        "f": "FIRST(y) || '!'",
+        "y2": '"y"',
+    }
+    found = recognize(frame, pattern="A+", partition_by="k", order_by="t", measures=named)
+    assert found.to_numpy().tolist() == [["a", 10, 11, 40, "30!", 10], ["b", 40, 41, 60, "20!", 40]]
     # An empty match has no row to read.
     empty = recognize(frame, pattern="B?", define={"B": "false"}, measures={"x": lambda df: df.x})
     assert empty["x"].isna().all()
@@ -255,7 +265,7 @@ def test_what_they_cannot_do() -> None:
     with pytest.raises(rowpattern.ConfigurationError, match=r"measures\['m'\] is no text"):
         recognize(frame, define=TEXTS, isolation="process", **arguments)
     with pytest.raises(rowpattern.QueryError, match="there is no column m"):
-        recognize(frame, define=TEXTS, **ARGUMENTS | {"measures": {"m": price, "n": "m + 1"}})
+        recognize(frame, define=TEXTS, **ARGUMENTS | {"measures": {"n": "m + 1", "m": price}})
     with pytest.raises(rowpattern.QueryError, match="two columns t; give the measure another name"):
         recognize(frame, order_by="t", **ARGUMENTS | {"measures": {"m": price, "t": price}, "rows_per_match": "all"})
     with pytest.raises(rowpattern.QueryError, match=r"measures\['m'\] gives 1 value for a partition of 5 rows"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import signal
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ import rowpattern
 from rowpattern import match_recognize
 from rowpattern.sql.tables import pandas_values
 from rowpattern.sql.tables.pandas_values import from_pandas
+
+from interruption import interrupted_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,16 +98,7 @@ def test_time_limits_hold_while_decimals_are_converted(isolation: Any) -> None:
 def test_ctrl_c_while_decimals_are_converted() -> None:
     frame = decimals()
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
     begun = time.perf_counter()
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.15)
-        with pytest.raises(KeyboardInterrupt):
-            match_recognize(QUERY.format("x"), frame)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with interrupted_after(0.15, KeyboardInterrupt):
+        match_recognize(QUERY.format("x"), frame)
     assert time.perf_counter() - begun < 0.15 + 0.2 * 2

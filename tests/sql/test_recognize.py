@@ -319,6 +319,10 @@ def test_async_answers_and_is_cancelled() -> None:
             await rowpattern.recognize_async(PRICES, **changed(define={"UP": "nothing"}))
         with pytest.raises(TypeError, match="pattern must be a text"):
             await rowpattern.recognize_async(PRICES, **changed(pattern=3))
+        with pytest.raises(TypeError, match="pattern is missing; give a text"):
+            await rowpattern.recognize_async(PRICES, define={})  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="no argument patern; did you mean pattern"):
+            await rowpattern.recognize_async(PRICES, **V_SHAPE, patern="A")  # type: ignore[call-overload]
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(rowpattern.recognize_async(slow, **long), 0.3)
         token = rowpattern.CancelToken()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+import rowpattern
 from rowpattern import match_recognize
 from rowpattern.pattern_cache import clear_pattern_cache
 from rowpattern.sql.runtime.admission import query_figures
+
+from commands import run_python
+from forks import child_status, needs_fork
 
 ROWS = 400_000
 MOST_BYTES = 64 << 20
@@ -52,21 +54,11 @@ def test_answers_that_are_kept_are_nobody_else_s() -> None:
     assert first.equals(ask(rows))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@needs_fork
 def test_a_forked_child_has_buffers_of_its_own() -> None:
     rows = table()
     ask(rows)
-    child = os.fork()
-    if not child:
-        try:
-            import rowpattern
-
-            pattern = rowpattern.compile("A B")
-            os._exit(0 if pattern.count("AB" * 1_000_000) == 1_000_000 else 1)
-        finally:
-            os._exit(2)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert child_status(lambda: rowpattern.compile("A B").count("AB" * 1_000_000) == 1_000_000) == 0
     ask(rows)
 
 
@@ -86,8 +78,6 @@ for _ in range(6):
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 print(faults)
 """
-    found = subprocess.run(
-        [sys.executable, "-c", code, Path(__file__).parent], capture_output=True, text=True, check=True, timeout=300
-    )
+    found = run_python("-c", code, Path(__file__).parent, check=True, timeout=300)
     # Its buffers have some 15 MB, which are 3,700 pages.
     assert int(found.stdout) < 1_500

@@ -20,7 +20,7 @@ from rowpattern._core import order
 from rowpattern.errors import RowsError
 from rowpattern.sql.arrow.categories import ranks
 from rowpattern.sql.bind.bound import Key
-from rowpattern.sql.execute.row_order import row_order
+from rowpattern.sql.execute.row_order import Carried, row_order
 from rowpattern.sql.runtime.context import ExecutionContext
 
 UTC = dt.timezone.utc
@@ -119,8 +119,12 @@ def test_as_duckdb(seed: int) -> None:
         else Key(name, name, f'"{name}"', (name,), rng.random() < 0.5, rng.random() < 0.5)
         for at, name in enumerate(names)
     ]
-    found = row_order(values, keys, partition_keys, ExecutionContext(100, 100, threads=rng.randint(1, 8)))
+    context = ExecutionContext(100, 100, threads=rng.randint(1, 8))
+    found = row_order(values, keys, partition_keys, context, Carried(key=True))
     assert found is not None
+    if found.key is not None:
+        assert found.order is not None
+        assert found.key.equals(values[partition_keys].take(pa.array(found.order)))
     table = pa.table([*map(_for_duckdb, values), pa.array(range(rows))], names=[*names, "row"])
     by = ", ".join(f'"{key.name}" {key.direction}' for key in keys)
     numbered = [f'dense_rank() OVER (ORDER BY "{name}" NULLS LAST) AS "{name}"' for name in names[:partition_keys]]
@@ -169,9 +173,11 @@ def test_many_rows_as_duckdb(partition_by: list[str], order_by: list[str], threa
     names = [*partition_by, *order_by]
     values = [many(name, rows) for name in names]
     keys = [key(name, descending=at >= len(partition_by) and at % 2 == 0) for at, name in enumerate(names)]
-    found = row_order(values, keys, len(partition_by), ExecutionContext(500, 100, threads=threads))
+    found = row_order(values, keys, len(partition_by), ExecutionContext(500, 100, threads=threads), Carried(key=True))
     assert found is not None
     assert found.order is not None
+    if found.key is not None:
+        assert found.key.equals(values[len(partition_by)].take(pa.array(found.order)))
     table = pa.table([*map(_for_duckdb, values), pa.array(range(rows))], names=[*names, "row"])
     by = ", ".join(f'"{key.name}" {key.direction}' for key in keys)
     wanted = duckdb.from_arrow(table).order(f"{by}, row").to_arrow_table()
@@ -184,7 +190,7 @@ def test_rows_that_are_equal_keep_their_order() -> None:
     generator = np.random.default_rng(1)
     for most in (100, 2**62):
         values = generator.integers(0, most, 50)[generator.integers(0, 50, 100_000)]
-        found, _ = order([], [(pa.array(values), False, False)]) or (None, None)
+        found, *_ = order([], [(pa.array(values), False, False)]) or (None, None)
         assert np.array_equal(np.asarray(found), np.argsort(values, kind="stable"))
 
 
@@ -224,7 +230,7 @@ def test_what_is_left_to_duckdb(values: pa.Array) -> None:
 
 def test_decimals_of_256_bits_that_need_fewer() -> None:
     numbers = [decimal.Decimal(number) for number in (5, -3, 0)] + [None]
-    found, _ = order([pa.array(numbers, pa.decimal256(60, 0))]) or (None, None)
+    found, *_ = order([pa.array(numbers, pa.decimal256(60, 0))]) or (None, None)
     assert found is not None
     assert found.to_list() == [1, 2, 0, 3]
 
@@ -232,7 +238,7 @@ def test_decimals_of_256_bits_that_need_fewer() -> None:
 def test_limits() -> None:
     values = np.random.default_rng(1).integers(0, 1000, 3_000_000)
     for column in (pa.array(values), pa.array(values).cast(pa.string())):
-        found, starts = order([column], memory_limit_mb=200) or (None, None)
+        found, starts, _ = order([column], memory_limit_mb=200) or (None, None, None)
         assert found is not None
         assert starts is not None
         assert len(starts) == 1000
@@ -289,7 +295,7 @@ def test_malformed_columns() -> None:
         order([pa.array([1, 2])], [([1, 2], False, False)])
     # What is NULL may be anything.
     nothing = unchecked(pa.string(), 3, [bytes([0b101]), np.array([0, 1, 1, 1], dtype=np.int32).tobytes(), b"b"])
-    found, _ = order([nothing]) or (None, None)
+    found, *_ = order([nothing]) or (None, None)
     assert found is not None
     assert found.to_list() == [2, 0, 1]
 

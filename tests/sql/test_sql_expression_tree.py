@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from rowpattern.sql.parse.query_reader import QueryReader
 from rowpattern.sql.text.composed import Composed
 
 import duckdb_shapes
+from commands import run_python
 from expression_trees import plain, read, trees
 
 if TYPE_CHECKING:
@@ -196,11 +196,5 @@ def test_another_duckdb() -> None:
     path = os.pathsep.join([os.environ["ROWPATTERN_OTHER_DUCKDB"], *sys.path])
     environment = {name: value for name, value in os.environ.items() if name != "ROWPATTERN_OTHER_DUCKDB"}
     tests = [__file__, str(Path(__file__).with_name("test_sql_functions.py"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
-        env={**environment, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, env={**environment, "PYTHONPATH": path})
     assert done.returncode == 0, done.stdout[-3000:]

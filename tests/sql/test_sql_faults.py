@@ -1,4 +1,4 @@
-"""Queries that once failed, and their kinds (S1 to S3, S12, V8 to V10): a right answer, or one of our errors."""
+"""Queries that once failed, and their kinds: a right answer, or one of our errors."""
 
 from __future__ import annotations
 

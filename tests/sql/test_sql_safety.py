@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import time
 from fractions import Fraction
@@ -17,6 +15,8 @@ import pytest
 
 import rowpattern
 from rowpattern import QueryError, match_recognize
+
+from commands import run_python
 
 TABLE = pa.table({"x": [1, 2, 3], "path": ["/etc/passwd"] * 3})
 CLAUSE = "MATCH_RECOGNIZE (ORDER BY x MEASURES count(*) AS n PATTERN (A+))"
@@ -149,13 +149,7 @@ def test_limits_are_any_numbers(name: str, limit: Any) -> None:
 
 def test_limits_come_from_the_settings() -> None:
     code = f"from rowpattern import match_recognize; match_recognize({ENDLESS!r})"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"MR_EXECUTION_TIMEOUT_SECONDS": "0.2"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_python("-c", code, env={"MR_EXECUTION_TIMEOUT_SECONDS": "0.2"})
     assert "QueryLimitError: the query took longer than its limit of 0.2 s" in result.stderr
 
 
@@ -202,6 +196,7 @@ def test_and_and_or_of_many_do_not_nest(condition: str, matches: int) -> None:
     assert match_recognize(query, TABLE).num_rows == matches
 
 
+@pytest.mark.slow
 def test_a_long_list_does_not_nest() -> None:
     query = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES 1 AS m PATTERN (A B) DEFINE B AS A.x IN ({}))"
     # Once, so many brought the process down: each value stood below the one before it.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,6 +17,8 @@ import pytest
 import rowpattern
 from rowpattern import QueryError, match_recognize, pattern_cache
 from rowpattern.cache.plans import clear_plan_cache, get_plan_stats
+
+from commands import run_python
 
 ONE_ROW = """SELECT * FROM t MATCH_RECOGNIZE (
     PARTITION BY symbol ORDER BY day
@@ -281,7 +281,7 @@ try:
 except rowpattern.MissingDependencyError as error:
     print(error)
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = run_python("-c", code)
     assert result.stdout.startswith("duckdb is not installed; "), result.stderr
     assert "'duckdb" in result.stdout
 
@@ -301,7 +301,7 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert answer()
 print("both")
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    result = run_python("-c", code, timeout=60)
     assert result.stdout == "both\n", result.stderr
 
 

@@ -152,7 +152,7 @@ def test_an_array_of_a_stream_that_does_not_fit_names_its_row() -> None:
 
 
 def test_a_producer_whose_threads_need_python(tmp_path: Path) -> None:
-    # S6: such a stream was drained while the interpreter was held.
+    # Such a stream was drained while the interpreter was held.
     rows = 210_000
     truths = np.arange(rows) % 3 != 2
     table = pa.table({"A": truths, "B": ~truths})
@@ -247,7 +247,7 @@ def test_buffers_of_any_shape() -> None:
 
 
 def test_rows_that_no_memory_holds() -> None:
-    # S11: this ended the process.
+    # This ended the process.
     with pytest.raises(MemoryError):
         AB.count({"A": np.broadcast_to(np.array([True]), (10**15,))})
     with pytest.raises(MemoryError):
@@ -312,7 +312,7 @@ MALFORMED = [
 @pytest.mark.parametrize(("column", "message"), MALFORMED)
 @pytest.mark.parametrize("stream", [False, True])
 def test_sql_refuses_malformed_columns(column: Any, message: str, stream: bool) -> None:
-    # S4: answers had broken text.
+    # Answers had broken text.
     table = pa.table({"x": column, "i": range(len(column))})
     with pytest.raises(RowsError, match=f"column x.*{message}"):
         # A stream reads when it is read.

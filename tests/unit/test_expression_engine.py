@@ -266,7 +266,7 @@ def test_aggregates_are_those_of_duckdb(name: str, kind: str, database: Any) -> 
         pattern = _core.compile(f"^ A{{{count - 1}}} B $" if count > 1 else "^ B $")
         expected = ("literal", result, _literal(value))
         node = ("call", "BOOLEAN", "is not distinct from", (("aggregate", result, 0), expected))
-        conditions = _core.Conditions(pattern, [(kind, column)], [], [(name, 0, None, result)], {"B": node})
+        conditions = _core.Conditions(pattern, [(kind, column)], [], [(name, 0, None, result, None)], {"B": node})
         matches = conditions.match({variable: [True] * count for variable in pattern.variables})
         assert len(matches) == 1, (given, value)
         compared += 1

@@ -63,7 +63,7 @@ def columns() -> list[rowpattern.Column[Any]]:
     matches = rowpattern.compile("A {- B -}").match(["A", "B", "A", "B"])
     found = _core.order([pa.array([2, 1])])
     assert found is not None
-    order, starts = found
+    order, starts, _ = found
     assert order is not None
     return [matches.start, matches.rows.classifier, matches.rows.excluded, order, starts]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,6 +13,8 @@ import pytest
 
 import rowpattern
 from rowpattern.pictures.layered import layered_layout
+
+from commands import run_python
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -211,8 +211,7 @@ def test_without_matplotlib() -> None:
         "try: rowpattern.plot({'x': [1]}, x='x', y='x')\n"
         "except rowpattern.MissingDependencyError as error: print(error)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("matplotlib is not installed; ")
+    assert run_python("-c", code, check=True).stdout.startswith("matplotlib is not installed; ")
 
 
 def test_drawings_need_no_other_package() -> None:
@@ -221,5 +220,4 @@ def test_drawings_need_no_other_package() -> None:
         "rowpattern.compile('A B+')._repr_svg_()\n"
         "print(sorted({name.split('.')[0] for name in sys.modules} - before & {'matplotlib', 'numpy', 'pyarrow'}))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout == "[]\n"
+    assert run_python("-c", code, check=True).stdout == "[]\n"

@@ -15,7 +15,7 @@ CRATES = [ROOT / "rust" / "core" / "src", ROOT / "rust" / "python" / "src"]
 
 # A module of the core uses those before it. The cache is a library of its own.
 LAYERS = [
-    *("sync", "memory", "cancellation", "admission", "account", "budget", "threads"),
+    *("causes", "sync", "memory", "cancellation", "admission", "account", "budget", "threads"),
     *("pattern", "automaton", "rows", "order", "expression", "matcher", "backtrack", "incremental", "measures"),
 ]
 USED_BY_CACHE = {"sync"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rowpattern.sql import execution_context
 from rowpattern.sql.duckdb.connection import database
+from rowpattern.sql.options import execution_context
 
 if TYPE_CHECKING:
     import threading

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rowpattern.errors import CheckpointError, ConfigurationError, QueryError, QueryLimitError
-from rowpattern.sql import execution_context
 from rowpattern.sql.first_use import query_module
+from rowpattern.sql.options import execution_context
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.source_location import candidates
 
@@ -249,15 +248,15 @@ class Continuous:
 
 
 def _question(function: str, sql: str | None, clause: dict[str, Any]) -> Question:
-    from rowpattern.recognition.arguments import asked
+    from rowpattern.recognition.arguments import CLAUSE_PARTS, asked
 
-    # The first parameter is the table.
-    known = list(signature(asked).parameters)[1:]
     for name in clause:
         if name in _STORED and function == "restore":
             raise TypeError(f"restore() has no argument {name}: the checkpoint has it; leave it out")
-        if name not in known:
-            raise TypeError(f"{function}() has no argument {name}; {candidates(name, known, 'parts of a clause')}")
+        if name not in CLAUSE_PARTS:
+            raise TypeError(
+                f"{function}() has no argument {name}; {candidates(name, CLAUSE_PARTS, 'parts of a clause')}"
+            )
     if sql is not None:
         if not isinstance(sql, str):
             raise TypeError(f"sql is a text, not {type(sql).__name__}")

@@ -22,11 +22,12 @@ all keys within a partition. Both are checked; the watermark is the greatest key
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.continuous_query.admitted import Admitted, NextTime, watermark_of
 from rowpattern.continuous_query.arrival_order import ArrivalOrder
 from rowpattern.continuous_query.event_keys import HIGHEST, EventKey
 from rowpattern.continuous_query.event_sources import EventSources
@@ -44,51 +45,13 @@ if TYPE_CHECKING:
     from rowpattern.sql.arrow.arrays import Booleans
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["Admitted", "EventTime", "Late"]
+__all__ = ["EventTime", "Late"]
 
 #: What becomes of rows that are late.
 Late = Literal["raise", "drop", "collect"]
 
 _BELOW_ALL = float("-inf")
 _MOST_ROWS = 1 << 62
-
-
-class Admitted(NamedTuple):
-    """What a step lets through. Nothing of the event time has changed before `EventTime.commit`.
-
-    Attributes:
-        rows: the rows, in order.
-        late: the rows that were late, as they arrived.
-        floor: the watermark as `EventKey.numbers` has keys; None where nothing is known.
-        key: the first key; None without ORDER BY.
-        next: what `commit` makes of the event time.
-    """
-
-    rows: pa.RecordBatch
-    late: pa.RecordBatch
-    floor: float | None
-    key: EventKey | None
-    next: _Next
-
-    @property
-    def watermark(self) -> pa.Scalar | None:
-        """No later row's first key is below it (above it, where ORDER BY falls); None where nothing is known."""
-        return _watermark(self.key, self.floor)
-
-    @property
-    def arrived(self) -> int:
-        """How many rows came in this step that were not late."""
-        return self.next.arrived
-
-
-class _Next(NamedTuple):
-    step: int
-    sources: EventSources
-    arrival_order: ArrivalOrder | None
-    released: ReleasedRows
-    bound: float | None
-    arrived: int
-    late_rows: int
 
 
 class EventTime:
@@ -147,7 +110,7 @@ class EventTime:
     @property
     def watermark(self) -> pa.Scalar | None:
         """No later row's first key is below it (above it, where ORDER BY falls); None where nothing is known."""
-        return _watermark(self._key, self._sources.floor)
+        return watermark_of(self._key, self._sources.floor)
 
     @property
     def lag(self) -> float | None:
@@ -258,7 +221,7 @@ class EventTime:
             context: as for `admit`.
         """
         found = self._unreleased.below(None, None) if where is None else self._unreleased.where(where)
-        following = _Next(self._step, self._sources, self._arrival_order, found, None, 0, 0)
+        following = NextTime(self._step, self._sources, self._arrival_order, found, None, 0, 0)
         return self._given(found.rows, None, following, context)
 
     def commit(self, admitted: Admitted) -> None:
@@ -369,7 +332,7 @@ class EventTime:
         else:
             released, rows = ReleasedRows(None, []), added
         late_count = 0 if late is None else late.num_rows
-        following = _Next(
+        following = NextTime(
             self._step, sources, order, released, _BELOW_ALL if bound is None else bound, arrived, late_count
         )
         return self._given(rows, late, following, context)
@@ -378,7 +341,7 @@ class EventTime:
         self,
         rows: SortedRun | pa.RecordBatch | None,
         late: pa.RecordBatch | None,
-        following: _Next,
+        following: NextTime,
         context: ExecutionContext | None,
     ) -> Admitted:
         found = self._fully_sorted(rows, context) if isinstance(rows, SortedRun) else rows
@@ -411,10 +374,6 @@ def _following(number: float) -> float:
 def _check_counts(counts: Sequence[object]) -> None:
     if any(type(count) is not int or not 0 <= count < _MOST_ROWS for count in counts):
         raise ValueError(f"counts of rows are {counts}")
-
-
-def _watermark(key: EventKey | None, floor: float | None) -> pa.Scalar | None:
-    return None if floor is None or key is None or not key.is_measured else key.value(floor)
 
 
 def _pushed_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:

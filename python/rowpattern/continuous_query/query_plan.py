@@ -17,9 +17,9 @@ from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
-from rowpattern.sql import execution_context
 from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.execute.sort import key_values
+from rowpattern.sql.options import execution_context
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 

@@ -18,8 +18,8 @@ from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.tables.answers import Answer
 
 if TYPE_CHECKING:
+    from rowpattern.continuous_query.admitted import Admitted
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
-    from rowpattern.continuous_query.event_time import Admitted
     from rowpattern.continuous_query.query_plan import QueryPlan
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.runtime.context import ExecutionContext

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rowpattern.sql import execution_context
 from rowpattern.sql.bind.bound import Key
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.options import execution_context
 from rowpattern.sql.tables.table import Table
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from rowpattern.config.process import get_config
 from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql import answer, execution_context
+from rowpattern.sql import answer
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
+from rowpattern.sql.options import execution_context
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
 from rowpattern.sql.text.source_location import error_at, nesting_limited
 

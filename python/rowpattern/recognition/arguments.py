@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Optional, Union
 from rowpattern.errors import ConfigurationError
 from rowpattern.recognition.library_expressions import given_condition, given_measure
 from rowpattern.sql.first_use import module
+from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import Required, TypedDict
+    from typing_extensions import Required, TypedDict, Unpack
 
     from rowpattern.recognition.library_expressions import GivenExpression
     from rowpattern.sql.kinds import QueryOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.clause_arguments import ClauseArguments
 
 __all__ = [
+    "CLAUSE_PARTS",
     "AfterMatch",
     "Asked",
     "ClauseParts",
@@ -44,6 +46,18 @@ Measures = Optional[Mapping[str, Any]]
 #: Variables by the name of their union.
 Subset = Optional[Mapping[str, Sequence[str]]]
 RowsPerMatch = Literal["one", "all", "all with unmatched", "all omit empty"]
+#: The arguments of `recognize` that are parts of the clause.
+CLAUSE_PARTS = (
+    "pattern",
+    "define",
+    "measures",
+    "partition_by",
+    "order_by",
+    "rows_per_match",
+    "after_match",
+    "subset",
+    "within",
+)
 AfterMatch = Union[Literal["past last row", "to next row"], tuple[Literal["to first", "to last"], str]]
 
 if TYPE_CHECKING:
@@ -108,20 +122,7 @@ def table_of(data: Any) -> tuple[str | None, Any]:
     return name, table
 
 
-def asked(
-    data: Any,
-    /,
-    *,
-    pattern: str,
-    define: Conditions = None,
-    measures: Measures = None,
-    partition_by: Keys = None,
-    order_by: Keys = None,
-    rows_per_match: RowsPerMatch = "one",
-    after_match: AfterMatch = "past last row",
-    subset: Subset = None,
-    within: str | float | timedelta | None = None,
-) -> Asked:
+def asked(data: Any, /, **parts: Unpack[PartitionedClause]) -> Asked:
     """Return what the arguments of `recognize` ask.
 
     Raises:
@@ -129,7 +130,14 @@ def asked(
         ConfigurationError: an argument has a value that is not one of those that it can have.
         MissingDependencyError: a package of the extra `sql` is not installed.
     """
+    for part in parts:
+        if part not in CLAUSE_PARTS:
+            raise TypeError(f"there is no argument {part}; {candidates(part, CLAUSE_PARTS, 'parts of a clause')}")
+    if "pattern" not in parts:
+        raise TypeError("pattern is missing; give a text, as pattern='DOWN+ UP+'")
     name, table = table_of(data)
+    pattern, define, measures = parts["pattern"], parts.get("define"), parts.get("measures")
+    rows_per_match = parts.get("rows_per_match", "one")
     conditions = _given("define", define, table, given_condition)
     computed = _given("measures", measures, table, given_measure)
     defined = _expressions("define", define, "the name of a variable", conditions)
@@ -143,13 +151,13 @@ def asked(
         pattern,
         tuple(each for each in defined if each[0] not in conditions),
         _expressions("measures", measures, "the name of a measure", computed),
-        _keys("partition_by", partition_by),
-        _keys("order_by", order_by),
+        _keys("partition_by", parts.get("partition_by")),
+        _keys("order_by", parts.get("order_by")),
         _ROWS_SHOWN[rows_per_match],
-        _skip(after_match),
-        _unions(subset),
+        _skip(parts.get("after_match", "past last row")),
+        _unions(parts.get("subset")),
         name,
-        _length(within),
+        _length(parts.get("within")),
         tuple((variable, condition.shown) for variable, condition in conditions.items()),
         tuple(computed),
     )

@@ -84,7 +84,7 @@ def recognize(
         measures: the computed columns of the answer, each with its expression, as `{"lowest": "LAST(DOWN.price)"}`. It
             may also be an expression of Polars or Ibis or a function of a frame, as in `define`, with a value of any
             type for each row. As with a column that is named alone, the match's last row has the value, or the row
-            itself where the answer has all rows; other measures cannot name it.
+            itself where the answer has all rows, and later measures may name it.
         partition_by: the keys, as `"symbol"`, `"symbol, day"` or `["symbol", "day"]`.
         order_by: the keys and how they are sorted, as `"ts"`, `"ts DESC NULLS LAST"`, or a list of such texts.
         rows_per_match: `"one"` gives a row for each match; `"all"` gives each row of each match, and a row for each

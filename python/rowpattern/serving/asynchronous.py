@@ -10,27 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from rowpattern._core import CancelToken
 from rowpattern.config.process import get_config
 from rowpattern.recognition.arguments import asked
-from rowpattern.sql import answered, execution_context
+from rowpattern.sql import answered
+from rowpattern.sql.kinds import QueryOptions
+from rowpattern.sql.options import execution_context
 
 if TYPE_CHECKING:
     import concurrent.futures
     from asyncio import Future
     from collections.abc import Callable, Mapping
     from concurrent.futures import ThreadPoolExecutor
-    from datetime import timedelta
 
     from typing_extensions import Unpack
 
-    from rowpattern.recognition.arguments import (
-        AfterMatch,
-        Conditions,
-        Keys,
-        Measures,
-        RecognizeArguments,
-        RowsPerMatch,
-        Subset,
-    )
-    from rowpattern.sql.kinds import Frame, Parameters, QueryOptions
+    from rowpattern.recognition.arguments import RecognizeArguments
+    from rowpattern.sql.kinds import Frame, Parameters
     from rowpattern.sql.runtime.context import ExecutionContext, Progress
 
 __all__ = ["match_recognize_async", "recognize_async"]
@@ -61,22 +54,7 @@ async def match_recognize_async(
     prefer: Literal["first", "longest"] = "first",
     **tables: Any,
 ) -> Any: ...
-async def match_recognize_async(
-    sql: str,
-    data: Any = None,
-    /,
-    *,
-    memory_limit_mb: float | None = None,
-    timeout_seconds: float | None = None,
-    threads: int | None = None,
-    progress: bool | Callable[[Progress], object] | None = None,
-    isolation: Literal["process"] | None = None,
-    time_zone: str | None = None,
-    prefer: Literal["first", "longest"] = "first",
-    cancel: CancelToken | None = None,
-    parameters: Parameters = None,
-    **tables: Any,
-) -> Any:
+async def match_recognize_async(sql: str, data: Any = None, /, **options: Any) -> Any:
     """Answer a query as `match_recognize` does, in a thread, while the event loop goes on.
 
     When the task that awaits it is cancelled (`asyncio.wait_for`, `asyncio.timeout`, a client that has gone), the query
@@ -85,16 +63,9 @@ async def match_recognize_async(
     Args:
         sql: as for `match_recognize`.
         data: as for `match_recognize`.
-        memory_limit_mb: as for `match_recognize`.
-        timeout_seconds: as for `match_recognize`; the time counts from when it is awaited.
-        threads: as for `match_recognize`.
-        progress: as for `match_recognize`; a function is called in the query's thread.
-        isolation: as for `match_recognize`.
-        time_zone: as for `match_recognize`.
-        prefer: as for `match_recognize`.
-        cancel: as for `match_recognize`, besides the task.
-        parameters: as for `match_recognize`.
-        tables: as for `match_recognize`.
+        options: the options of `match_recognize` but `stream`, and tables by their names. The time of `timeout_seconds`
+            counts from when the query is awaited. A function given as `progress` is called in the query's thread.
+            `cancel` ends the query as the end of its task does.
 
     Returns:
         what `match_recognize` returns. There is no `stream`: a reader is read by threads of the caller's.
@@ -118,62 +89,21 @@ async def match_recognize_async(
         >>> asyncio.run(main()).to_pylist()
         [{'ended': 2}]
     """
-    token = CancelToken(cancel)
-    context = execution_context(
-        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
-    )
-    return await _answered_in_thread(lambda: answered(sql, data, tables, context, isolation), context, token)
+    limits = {name: options.pop(name) for name in QueryOptions.__annotations__ if name in options}
+    context, isolation, token = _execution(limits)
+    return await _answered_in_thread(lambda: answered(sql, data, options, context, isolation), context, token)
 
 
 @overload
 async def recognize_async(data: Mapping[str, Frame], /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
 @overload
 async def recognize_async(data: Frame, /, **arguments: Unpack[RecognizeArguments]) -> Frame: ...
-async def recognize_async(
-    data: Any,
-    /,
-    *,
-    pattern: str,
-    define: Conditions = None,
-    measures: Measures = None,
-    partition_by: Keys = None,
-    order_by: Keys = None,
-    rows_per_match: RowsPerMatch = "one",
-    after_match: AfterMatch = "past last row",
-    subset: Subset = None,
-    within: str | float | timedelta | None = None,
-    prefer: Literal["first", "longest"] = "first",
-    parameters: Parameters = None,
-    memory_limit_mb: float | None = None,
-    timeout_seconds: float | None = None,
-    threads: int | None = None,
-    progress: bool | Callable[[Progress], object] | None = None,
-    isolation: Literal["process"] | None = None,
-    time_zone: str | None = None,
-    cancel: CancelToken | None = None,
-) -> Any:
+async def recognize_async(data: Any, /, **arguments: Any) -> Any:
     """Answer as `recognize` does, in a thread, while the event loop goes on; it ends with its task.
 
     Args:
         data: as for `recognize`.
-        pattern: as for `recognize`.
-        define: as for `recognize`.
-        measures: as for `recognize`.
-        partition_by: as for `recognize`.
-        order_by: as for `recognize`.
-        rows_per_match: as for `recognize`.
-        after_match: as for `recognize`.
-        subset: as for `recognize`.
-        within: as for `recognize`.
-        prefer: as for `recognize`.
-        parameters: as for `recognize`.
-        memory_limit_mb: as for `match_recognize_async`.
-        timeout_seconds: as for `match_recognize_async`.
-        threads: as for `match_recognize_async`.
-        progress: as for `match_recognize_async`.
-        isolation: as for `match_recognize_async`.
-        time_zone: as for `match_recognize_async`.
-        cancel: as for `match_recognize_async`.
+        arguments: those of `recognize` but `stream`; the limits as for `match_recognize_async`.
 
     Returns:
         what `recognize` returns without `stream`.
@@ -199,28 +129,22 @@ async def recognize_async(
         >>> asyncio.run(answer).to_pylist()
         [{'ended': 2}]
     """
-    token = CancelToken(cancel)
-    context = execution_context(
-        memory_limit_mb, timeout_seconds, threads, progress, time_zone, token, parameters, prefer
-    )
+    limits = {name: arguments.pop(name) for name in QueryOptions.__annotations__ if name in arguments}
+    context, isolation, token = _execution(limits)
 
     def work() -> Any:
         # The first query of the process imports what queries need.
-        clause, table, given = asked(
-            data,
-            pattern=pattern,
-            define=define,
-            measures=measures,
-            partition_by=partition_by,
-            order_by=order_by,
-            rows_per_match=rows_per_match,
-            after_match=after_match,
-            subset=subset,
-            within=within,
-        )
+        clause, table, given = asked(data, **arguments)
         return answered(clause, table, {}, context, isolation, given)
 
     return await _answered_in_thread(work, context, token)
+
+
+def _execution(limits: dict[str, Any]) -> tuple[ExecutionContext, Any, CancelToken]:
+    """Return the context of a query with these options, its isolation, and the token by which its task ends it."""
+    isolation = limits.pop("isolation", None)
+    token = CancelToken(limits.pop("cancel", None))
+    return execution_context(**limits, cancel=token), isolation, token
 
 
 async def _answered_in_thread(answer: Callable[[], Any], context: ExecutionContext, token: CancelToken) -> Any:

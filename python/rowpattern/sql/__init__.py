@@ -18,16 +18,12 @@ They use those that lie below: `tables`, `expression`, `duckdb`, `arrow`, `text`
 
 from __future__ import annotations
 
-import math
-import numbers
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union, overload
 
-from rowpattern._core import CancelToken, QueryRun
-from rowpattern.config.process import get_config
-from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
 from rowpattern.sql.first_use import module, query_module
+from rowpattern.sql.options import execution_context
 from rowpattern.sql.runtime.reports import report_end
 
 if TYPE_CHECKING:
@@ -37,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Unpack
 
+    from rowpattern._core import CancelToken
     from rowpattern.patterns import Pattern
     from rowpattern.sql.execute.explanation import Explanation
     from rowpattern.sql.kinds import Frame, Parameters, QueryOptions, Streamed
@@ -64,10 +61,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["answer", "answered", "execution_context", "explained", "find_by_conditions", "match_recognize"]
-
-# Whoever gives infinity, or a number that no memory has, means no limit; shares of it are whole numbers of bytes.
-_MOST_MEMORY_MB = float(1 << 40)
+__all__ = ["answer", "answered", "explained", "find_by_conditions", "match_recognize"]
 
 
 @overload
@@ -320,7 +314,7 @@ def find_by_conditions(  # noqa: PLR0917 - one caller, the core
     find = module("execute.named_conditions").find
     method, threads, prefer = asked
     timeout_seconds, memory_limit_mb, cancel = limits
-    context = execution_context(memory_limit_mb, timeout_seconds, threads, None, None, cancel, prefer=prefer)
+    context = execution_context(memory_limit_mb, timeout_seconds, threads, cancel=cancel, prefer=prefer)
     with context.admitted():
         return find(method, pattern, rows, conditions, partitions, skip, context)
 
@@ -342,64 +336,3 @@ def _isolated(isolation: str | None) -> bool:
     if sys.platform != "linux":
         raise ConfigurationError(f'isolation="process" needs Linux; this is {sys.platform}')
     return True
-
-
-def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
-    memory_limit_mb: float | None,
-    timeout_seconds: float | None,
-    threads: int | None,
-    progress: bool | Callable[[Progress], object] | None,
-    time_zone: str | None,
-    cancel: CancelToken | None,
-    parameters: Parameters = None,
-    prefer: Literal["first", "longest"] = "first",
-) -> ExecutionContext:
-    """Make the context of a query by the arguments of `match_recognize` and the settings."""
-    from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.runtime.threads import available_cores
-
-    performance = get_config().performance
-    memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
-    seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
-    limits = (min(_limit("memory_limit_mb", memory), _MOST_MEMORY_MB), _limit("timeout_seconds", seconds))
-    most = min(available_cores(), performance.max_workers) if threads is None else read_threads("threads", threads)
-    if time_zone is not None and (not isinstance(time_zone, str) or not time_zone):
-        raise ConfigurationError(f"time_zone is {_shown(time_zone)}; allowed is the name of one, as 'Europe/Berlin'")
-    if not isinstance(prefer, str) or prefer not in {"first", "longest"}:
-        raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
-    if cancel is not None and not isinstance(cancel, CancelToken):
-        raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
-    return ExecutionContext(
-        *limits,
-        progress,
-        most,
-        time_zone=time_zone,
-        run=QueryRun(cancel),
-        cancellable=cancel is not None,
-        prefer=prefer,
-        # Not before it is needed: it imports what queries need.
-        parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
-    )
-
-
-def _limit(name: str, value: object) -> float:
-    if (type(value) is float or type(value) is int) and 0 < value < _MOST_MEMORY_MB:
-        return float(value)
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        try:
-            found = float(value)
-        except OverflowError:
-            # A whole number that no double holds.
-            found = math.inf if cast("float", value) > 0 else -math.inf
-        if found > 0:
-            return found
-    raise ConfigurationError(f"{name} is {_shown(value)}; allowed is a number above 0")
-
-
-def _shown(value: object, most: int = 40) -> str:
-    try:
-        text = repr(value)
-    except ValueError:
-        # Python writes no whole number of more than some thousand digits.
-        return f"a value of the type {type(value).__name__} that cannot be shown"
-    return text if len(text) <= most else f"{text[:most]}..."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
 
 if TYPE_CHECKING:
     from typing import Callable
@@ -12,24 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
-    from typing_extensions import TypedDict
 
     from rowpattern._core import CancelToken
     from rowpattern.sql.runtime.context import Progress
-
-    class QueryOptions(TypedDict, total=False):
-        """The options of a query whose answer is of the kind of table that is given."""
-
-        memory_limit_mb: float | None
-        timeout_seconds: float | None
-        threads: int | None
-        progress: bool | Callable[[Progress], object] | None
-        isolation: Literal["process"] | None
-        time_zone: str | None
-        cancel: CancelToken | None
-        parameters: Parameters
-        prefer: Literal["first", "longest"]
-
 
 __all__ = ["Frame", "Parameters", "QueryOptions", "Streamed"]
 
@@ -44,3 +29,17 @@ Streamed = Literal[True, "in order"]
 
 #: Values for `$name` by name, or for `?` in order.
 Parameters = Union[Mapping[str, Any], Sequence[Any], None]
+
+
+class QueryOptions(TypedDict, total=False):
+    """The options of a query whose answer is of the kind of table that is given."""
+
+    memory_limit_mb: float | None
+    timeout_seconds: float | None
+    threads: int | None
+    progress: bool | Callable[[Progress], object] | None
+    isolation: Literal["process"] | None
+    time_zone: str | None
+    cancel: CancelToken | None
+    parameters: Parameters
+    prefer: Literal["first", "longest"]

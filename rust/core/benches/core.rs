@@ -1,16 +1,20 @@
 //! `cargo bench -p rowpattern-core`: compiling, both passes, and the cache. Python's benches (`make bench`) measure whole calls.
 
+#[path = "../tests/support/found.rs"]
+mod found;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box, counter::ItemsCount};
-use rowpattern_core::budget::{Budget, Stopped, Tick};
+use found::Found;
+use rowpattern_core::budget::Budget;
 use rowpattern_core::cache::{Cache, Clock, KeyRef, Limits, Offered, Policy, Threads};
 use rowpattern_core::expression::{
     ColumnTable, Condition, Expression, MatchSoFar, NoAnswers, RowContext, RowProgram, Scope, Surroundings, Type,
     Value, ValueColumn,
 };
-use rowpattern_core::matcher::{BackwardPass, Block, Compiled, Context, Count, Morsel, Search, Sink, run_transducer};
+use rowpattern_core::matcher::{BackwardPass, Compiled, Context, Count, Morsel, Search, run_transducer};
 use rowpattern_core::rows::{At, Partitions, Skip, Symbols, SymbolsBuilder, VariableSet};
 
 const PATTERNS: [&str; 4] = ["A+ B+", "(A|B)* C", "A (B|C)+ D", "A{1,50} B"];
@@ -86,34 +90,6 @@ fn both_passes<const PAST_LAST_ROW: bool>(bencher: Bencher<'_, '_>, text: &str) 
     });
 }
 
-/// Keeps what it is given, in vectors that are there already.
-#[derive(Default)]
-struct Kept {
-    variables: Vec<u8>,
-    starts: Vec<i64>,
-    ends: Vec<i64>,
-}
-
-impl Sink for Kept {
-    const ROWS: bool = true;
-
-    fn add(&mut self, block: Block<'_>, _: &Budget) -> Result<(), Stopped> {
-        self.variables.extend_from_slice(block.variables);
-        self.starts.extend_from_slice(block.starts);
-        self.ends.extend_from_slice(block.ends);
-        Ok(())
-    }
-
-    fn add_partition(&mut self, _: usize, matches: usize, _: &Budget) -> Result<(), Stopped> {
-        black_box(matches);
-        Ok(())
-    }
-
-    fn join(&mut self, _: Self, _: &Budget, _: &mut Tick<'_>) -> Result<(), Stopped> {
-        Ok(())
-    }
-}
-
 /// Both passes, with all that is found: in one partition, and in partitions of 25 rows.
 #[divan::bench(args = ["A+ B+", "A (B|C)+ D", "DOWN+ UP+"], consts = [1, 25])]
 fn all_matches<const PARTITION: usize>(bencher: Bencher<'_, '_>, text: &str) {
@@ -128,11 +104,12 @@ fn all_matches<const PARTITION: usize>(bencher: Bencher<'_, '_>, text: &str) {
     let morsel = Morsel::whole(&partitions);
     let mut tables = compiled.take_tables();
     tables.adopt(&mut symbols);
-    let mut found = Kept::default();
+    let mut found = Found::default();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         found.variables.clear();
         found.starts.clear();
         found.ends.clear();
+        found.matches.clear();
         let mut tick = || Ok(());
         let mut context = Context::new(&compiled, &symbols, &mut tables, &budget, &mut tick);
         run_transducer(&mut context, &partitions, &morsel, &mut found)

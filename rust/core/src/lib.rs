@@ -32,6 +32,7 @@ pub mod backtrack;
 pub mod budget;
 pub mod cache;
 pub mod cancellation;
+mod causes;
 pub mod expression;
 pub mod incremental;
 pub mod matcher;

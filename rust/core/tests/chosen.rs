@@ -7,11 +7,11 @@ mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
-use random_patterns::{FEW, pattern, symbols};
+use random_patterns::{cases, pattern_and_rows, symbols};
 use rowpattern_core::automaton::{ACCEPT, Automaton};
 use rowpattern_core::backtrack::{Backtracking, MatchConditions};
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::matcher::{Compiled, Search};
+use rowpattern_core::matcher::{ChosenPass, Compiled, Search};
 use rowpattern_core::rows::{Choice, NearRows, OrderedKeys, Partitions, Prefer, Skip, Symbols};
 
 /// All ways to match from a row on: the positions of each, most preferred first. None where there are too many.
@@ -91,19 +91,18 @@ fn by_all_ways(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn chosen_matches_are_those_of_all_ways(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 0..14),
-        reach in prop::collection::vec(0_usize..6, 14),
+        (text, rows) in pattern_and_rows(0..14), reach in prop::collection::vec(0_usize..6, 14),
         limited in any::<bool>(),
         width in proptest::option::of(0_i64..6),
         longest in any::<bool>(),
         next_row in any::<bool>(),
         cut in 0.0..1.0_f64,
         failures in 0_u32..4,
+        window_rows in prop_oneof![Just(0_usize), Just(3), Just(64)],
     ) {
         let standard = Compiled::new(&text).unwrap();
         let all_ways = standard.with_all_ways().unwrap();
@@ -127,6 +126,11 @@ proptest! {
         let tick = || Ok::<(), Stopped>(());
         let search = Search::new(compiled, &mut symbols, &partitions, 1, &budget);
         let found = search.run_chosen(skip, choice, |_, _| Found::default(), &mut tick.clone()).into_result().0;
+        prop_assert_eq!(found.as_ref(), Ok(&wanted));
+
+        let strategy = || ChosenPass::new(skip, choice).with_window_rows(window_rows);
+        let search = Search::new(compiled, &mut symbols, &partitions, 1, &budget);
+        let found = search.run_with(strategy, |_, _| Found::default(), &mut tick.clone()).into_result().0;
         prop_assert_eq!(found.as_ref(), Ok(&wanted));
 
         let conditions = MatchConditions { conditions: compiled.variables.iter().map(|_| None).collect(), ..MatchConditions::default() };

@@ -1,5 +1,5 @@
 //! Every scalar function against what DuckDB answered: `tests/data/expression/`, or the directory that the environment
-//! variable `EXPRESSION_VALUES` names, which `fuzz/python/expression_values.py` fills with as many cases as wanted.
+//! variable `EXPRESSION_VALUES` names, which `fuzz/python/expression_values.py` fills with as many cases as wanted. One file, as it is mostly one list of functions.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

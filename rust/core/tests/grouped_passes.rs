@@ -7,7 +7,7 @@ mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
-use random_patterns::{FEW, pattern, symbols};
+use random_patterns::{FEW, cases, pattern, symbols};
 use rowpattern_core::budget::{Budget, Stopped};
 use rowpattern_core::matcher::{
     Compiled, Context, Count, ForwardPass, Morsel, Scan, SearchError, Sink, Tables, cut_into_morsels, run_transducer,
@@ -139,7 +139,7 @@ fn limits() -> impl Strategy<Value = (usize, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2500))]
 
     #[test]
     fn groups_find_what_rows_find(
@@ -173,7 +173,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     /// More than 16 classes, and more than 256 distinct symbols.
     #[test]

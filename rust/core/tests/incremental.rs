@@ -7,7 +7,7 @@ mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
-use random_patterns::{FEW, pattern, symbols};
+use random_patterns::{cases, pattern, pattern_and_rows, symbols};
 use rowpattern_core::budget::Budget;
 use rowpattern_core::incremental::{LiveAutomaton, ReadAgain, RowFacts, RowLimits, StreamPartitions, StreamRules};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
@@ -83,14 +83,12 @@ impl<'c> Stream<'c> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2000))]
 
     /// However rows are cut, the matches are those of all rows; a step that is undone changes nothing.
     #[test]
     fn batches_give_what_all_rows_give(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 0..30),
-        cuts in prop::collection::vec(1_usize..6, 30),
+        (text, rows) in pattern_and_rows(0..30), cuts in prop::collection::vec(1_usize..6, 30),
         skip in prop_oneof![Just(Skip::PastLastRow), Just(Skip::ToNextRow)],
     ) {
         let compiled = Compiled::new(&text).unwrap();
@@ -109,7 +107,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     /// What was given after each row begins every answer over these rows and any that follow, and nothing longer does.
     #[test]

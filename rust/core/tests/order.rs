@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::order::{BitSlice, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, SortKey, order};
+use rowpattern_core::order::{BitSlice, Carried, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, SortKey, order};
 
 /// A column as its test has it.
 #[derive(Debug, Clone)]
@@ -84,6 +84,11 @@ fn kinds(rows: usize) -> impl Strategy<Value = Column> {
             rows
         )
         .prop_map(Column::Doubles),
+        (vec(-3_i64..9, rows), prop_oneof![2_i64..40, Just(1_000_000), Just(1 << 60)], -5_i64..5).prop_map(
+            |(numbers, step, first)| Column::Signed(
+                numbers.into_iter().map(|number| number.wrapping_mul(step).wrapping_add(first)).collect()
+            )
+        ),
         vec(prop_oneof![-3_i128..3, any::<i128>()], rows).prop_map(Column::Wide),
         vec(prop_oneof![-3_i128..3, Just(1_i128 << 70)], rows).prop_map(Column::Wide),
         vec((1_i128 << 90)..(1_i128 << 90) + 5, rows).prop_map(Column::Wide),
@@ -199,7 +204,14 @@ fn ordered(
         SortKey { chunks: vec![chunk(0), chunk(1)], descending: key.descending, nulls_first: key.nulls_first }
     };
     let keys: Vec<_> = (0..keys.len()).map(of).collect();
-    order(&keys, partition_by, rows, threads, budget, &mut || Ok(()))
+    let bytes: Vec<_> = (0..rows).map(carried).collect();
+    let carried = Carried { bytes: Some(&bytes), keys: true };
+    order(&keys, partition_by, (rows, carried), threads, budget, &mut || Ok(()))
+}
+
+/// What a row carries.
+fn carried(row: usize) -> u8 {
+    (row % 251) as u8
 }
 
 fn check(keys: &[Asked], partition_by: usize, rows: usize, threads: usize) {
@@ -212,8 +224,15 @@ fn check(keys: &[Asked], partition_by: usize, rows: usize, threads: usize) {
     wanted.sort_by(|&one, &other| compare(keys, one, other));
     let is_in_order = wanted.is_sorted();
     assert_eq!(found.order.is_none(), is_in_order, "None where rows are in order, and only there");
+    assert_eq!(found.bytes.is_none(), is_in_order);
     if let Some(order) = found.order {
         assert!(order.iter().map(|&row| row as usize).eq(wanted.iter().copied()), "{order:?} {wanted:?}");
+        let bytes = wanted.iter().map(|&row| carried(row));
+        assert!(found.bytes.is_some_and(|found| found.into_iter().eq(bytes)), "what rows carry");
+    }
+    if let Some(found) = &found.keys {
+        let values = wanted.iter().map(|&row| keys[partition_by].value(row));
+        assert!(values.eq(found.iter().map(|&key| Some(Value::Number(key.into())))), "{found:?}");
     }
     let begins =
         |place: &usize| *place == 0 || compare(&keys[..partition_by], wanted[place - 1], wanted[*place]).is_ne();
@@ -329,6 +348,29 @@ fn rows_in_the_order_of_order_by_are_brought_to_their_partitions() {
 }
 
 #[test]
+fn the_first_key_of_order_by_comes_in_order_too() {
+    // Whole seconds in microseconds, some with one that is none behind those that are looked at first.
+    let seconds = |most| numbers(31, MANY).map(move |number| (number % most) as i64 * 1_000_000 - 7);
+    let users = key(Column::Unsigned(numbers(30, MANY).map(|number| number % 20_000).collect()));
+    for (name, times) in [
+        ("seconds", seconds(2_592_000).collect::<Vec<_>>()),
+        ("not all seconds", seconds(2_592_000).take(MANY - 1).chain([1]).collect()),
+        ("few different ones", seconds(3).collect()),
+        ("most of them near each other", seconds(100).take(MANY - 1).chain([1 << 40]).collect()),
+    ] {
+        for descending in [false, true] {
+            let mut times = key(Column::Signed(times.clone()));
+            (times.descending, times.cut) = (descending, 100_000);
+            println!("{name}");
+            let keys = [users.clone(), times];
+            check(&keys, 1, MANY, 2);
+            let found = ordered(&keys, 1, MANY, 2, &Budget::unlimited());
+            assert!(found.is_ok_and(|found| found.is_some_and(|found| found.keys.is_some())), "keys are known");
+        }
+    }
+}
+
+#[test]
 fn limits_are_kept() {
     for (name, key) in many() {
         let by_time = ordered(std::slice::from_ref(&key), 1, MANY, 2, &Budget::new(Some(Duration::ZERO), None));
@@ -349,7 +391,7 @@ fn the_caller_stops_it_at_any_look() {
     let looks = Cell::new(0);
     let asked = |most: usize| {
         looks.set(0);
-        order(&keys, 1, MANY, 1, &Budget::unlimited(), &mut || {
+        order(&keys, 1, (MANY, Carried::default()), 1, &Budget::unlimited(), &mut || {
             looks.set(looks.get() + 1);
             if looks.get() > most { Err(Stopped::ByCaller) } else { Ok(()) }
         })
@@ -369,7 +411,9 @@ fn what_cannot_be_read_is_named() {
     let of = |rows, values| {
         [SortKey { chunks: vec![KeyChunk { rows, valid: None, values }], descending: false, nulls_first: false }]
     };
-    let asked = |keys: &[SortKey<'_>], rows| order(keys, 0, rows, 1, &Budget::unlimited(), &mut || Ok(())).err();
+    let asked = |keys: &[SortKey<'_>], rows| {
+        order(keys, 0, (rows, Carried::default()), 1, &Budget::unlimited(), &mut || Ok(())).err()
+    };
     let unreadable = |row, what| Some(OrderError::Unreadable { key: 0, row, what });
     let out_of_range = unreadable(2, "its offsets or view are out of range or order");
     assert_eq!(asked(&of(3, KeyValues::Texts(&listed)), 3), out_of_range);
@@ -378,4 +422,7 @@ fn what_cannot_be_read_is_named() {
     assert_eq!(asked(&of(3, places), 3), unreadable(2, "its key is out of the dictionary's range"));
     assert_eq!(asked(&of(3, KeyValues::I64(&[1, 2])), 3), unreadable(0, "its values are fewer than its rows"));
     assert_eq!(asked(&of(2, KeyValues::I64(&[1, 2])), 3), unreadable(3, "keys have different numbers of rows"));
+    let carried = Carried { bytes: Some(&[0; 3]), keys: false };
+    let found = order(&of(2, KeyValues::I64(&[1, 2])), 0, (2, carried), 1, &Budget::unlimited(), &mut || Ok(()));
+    assert_eq!(found.err(), unreadable(3, "another number of rows carries bytes"));
 }

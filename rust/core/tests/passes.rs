@@ -7,7 +7,7 @@ mod random_patterns;
 
 use found::Found;
 use proptest::prelude::*;
-use random_patterns::{FEW, pattern, symbols};
+use random_patterns::{cases, pattern_and_rows, symbols};
 use rowpattern_core::budget::{Budget, Stopped, Tick};
 use rowpattern_core::matcher::{
     Block, Compiled, Context, ForwardPass, Morsel, Scan, Search, SearchError, Sink, cut_into_morsels, run_transducer,
@@ -21,13 +21,11 @@ fn forward(skip: Skip) -> Scan<ForwardPass> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(2000))]
 
     #[test]
     fn forward_passes_agree(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 0..40),
-        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(300)],
+        (text, rows) in pattern_and_rows(0..40), repeat in prop_oneof![4 => Just(1_usize), 1 => Just(300)],
         cut in 0.0..1.0_f64,
     ) {
         // Long inputs go through grouped steps and several blocks.
@@ -84,13 +82,11 @@ fn in_morsels(compiled: &Compiled, symbols: &Symbols, partitions: &Partitions, c
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn morsels_find_what_one_pass_finds(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 1..40),
-        repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
+        (text, rows) in pattern_and_rows(1..40), repeat in prop_oneof![4 => Just(1_usize), 1 => Just(100)],
         cut in 0.0..1.0_f64,
         count in 2_usize..7,
     ) {
@@ -175,13 +171,11 @@ impl Sink for Charged {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(1000))]
 
     #[test]
     fn within_a_budget_the_answer_is_whole_or_refused(
-        text in pattern(&FEW),
-        rows in prop::collection::vec(0_u8..8, 0..40),
-        repeat in prop_oneof![4 => Just(1_usize), 2 => Just(50)],
+        (text, rows) in pattern_and_rows(0..40), repeat in prop_oneof![4 => Just(1_usize), 2 => Just(50)],
         cut in 0.0..1.0_f64,
         bytes in 0_usize..60_000,
         ticks in prop_oneof![2 => Just(u32::MAX), 1 => 0_u32..4],

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -145,7 +145,7 @@ impl PatternCache {
         compilation_time: f64,
         kind: &str,
     ) -> PyResult<bool> {
-        self.keep(Kind::of_caller(kind)?, key, value, size_bytes, cost(compilation_time)?)
+        self.keep(Kind::of_caller(kind)?, key, Offered { value, bytes: size_bytes, cost: cost(compilation_time)? })
     }
 
     /// Sets what a key's value weighs now; the memory limit is kept at once. O(1), and the entries that it evicts.
@@ -403,36 +403,22 @@ impl PatternCache {
     }
 
     /// Puts a value in, unless the cache is disabled; whether it is kept.
-    pub fn keep(
-        &self,
-        kind: Kind,
-        key: &Bound<'_, PyString>,
-        value: Py<PyAny>,
-        bytes: u64,
-        cost: Duration,
-    ) -> PyResult<bool> {
+    pub fn keep(&self, kind: Kind, key: &Bound<'_, PyString>, offered: Offered<Py<PyAny>>) -> PyResult<bool> {
         if !self.is_enabled() {
             return Ok(false);
         }
-        if !cost.is_zero() {
-            self.compile_times.observe(cost);
+        if !offered.cost.is_zero() {
+            self.compile_times.observe(offered.cost);
         }
-        keys::with_exact(key, |key| self.insert(kind, key, value, bytes, cost))
+        keys::with_exact(key, |key| self.insert(kind, key, offered))
     }
 
     /// Puts a value in under a text that is of no subclass; whether it is kept.
-    pub fn insert(
-        &self,
-        kind: Kind,
-        key: &Bound<'_, PyString>,
-        value: Py<PyAny>,
-        bytes: u64,
-        cost: Duration,
-    ) -> PyResult<bool> {
+    pub fn insert(&self, kind: Kind, key: &Bound<'_, PyString>, offered: Offered<Py<PyAny>>) -> PyResult<bool> {
         let py = key.py();
         let mut left = Vec::new();
         let (text, key) = (PyBackedStr::try_from(key.clone())?, keys::key(kind, key)?);
-        let put = self.store.put(key, text, Offered { value, bytes, cost }, &mut left, |value| value.clone_ref(py));
+        let put = self.store.put(key, text, offered, &mut left, |value| value.clone_ref(py));
         Ok(put == Put::Kept)
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PySlice, PyString};
-use rowpattern_core::cache::Role;
+use rowpattern_core::cache::{Offered, Role};
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::pattern::{MAX_TEXT_BYTES, SyntaxError};
 use rowpattern_macros::catch_panics;
@@ -65,25 +65,14 @@ pub fn compile(
         let compiled = py.detach(|| Compiled::new(text)).map_err(|error| compile_error(&error))?;
         return Ok(Py::new(py, Pattern::new(py, text, options, Arc::new(compiled))?)?.into_any());
     }
-    if options.is_empty() {
-        return keys::with_exact(written, |written| compile_cached(py, cache, Kind::Pattern, written, text, options));
-    }
-    let canonical = PyString::new(py, &options.canonical_key(text));
-    compile_cached(py, cache, Kind::PatternWithOptions, &canonical, text, options)
-}
-
-#[inline]
-fn compile_cached(
-    py: Python<'_>,
-    cache: &PatternCache,
-    kind: Kind,
-    key: &Bound<'_, PyString>,
-    text: &str,
-    options: Options,
-) -> PyResult<Py<PyAny>> {
-    match cache.look_up(py, keys::key(kind, key)?) {
+    let canonical = (!options.is_empty()).then(|| PyString::new(py, &options.canonical_key(text)));
+    let cached = |kind, key: &Bound<'_, PyString>| match cache.look_up(py, keys::key(kind, key)?) {
         Some(found) => Ok(found),
         None => compile_once(py, cache, kind, key, text, options),
+    };
+    match canonical {
+        None => keys::with_exact(written, |written| cached(Kind::Pattern, written)),
+        Some(canonical) => cached(Kind::PatternWithOptions, &canonical),
     }
 }
 
@@ -120,7 +109,7 @@ fn compile_once(
                 let pattern = Py::new(py, Pattern::new(py, text, options, Arc::clone(&compiled))?)?;
                 let bytes = pattern.get().total_bytes() as u64;
                 let pattern = pattern.into_any();
-                cache.insert(kind, key, pattern.clone_ref(py), bytes, cost)?;
+                cache.insert(kind, key, Offered { value: pattern.clone_ref(py), bytes, cost })?;
                 lease.complete(Ok(compiled));
                 return Ok(pattern);
             }

@@ -16,7 +16,7 @@ use rowpattern_core::expression::{Bitmap, FixedColumn, Interval, TextOffsets, Ty
 use rowpattern_macros::catch_panics;
 
 use super::errors::rows_error;
-use super::ffi;
+use super::ffi::{self, Ignored};
 
 /// A column that was computed, for Arrow by the PyCapsule interface: `pyarrow.array` takes it.
 #[pyclass(frozen, module = "rowpattern._core")]
@@ -47,12 +47,7 @@ impl ComputedColumn {
 
     /// Arrow's PyCapsule interface.
     #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_array__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        // The interface lets a producer ignore what is requested.
+    fn __arrow_c_array__(&self, py: Python<'_>, requested_schema: Option<Ignored>) -> PyResult<Py<PyTuple>> {
         let _ = requested_schema;
         ffi::array_capsules(py, &self.0)
     }

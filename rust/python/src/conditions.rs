@@ -26,11 +26,7 @@ use super::typed_columns::typed_column;
 use super::{ffi, nodes};
 
 /// An aggregate as Python gives it.
-#[derive(FromPyObject)]
-enum GivenAggregate {
-    WithKey((String, Option<usize>, Option<usize>, String, Option<AggregateKey>)),
-    Alone((String, Option<usize>, Option<usize>, String)),
-}
+type GivenAggregate = (String, Option<usize>, Option<usize>, String, Option<AggregateKey>);
 
 /// What an aggregate takes beside its values.
 #[derive(FromPyObject)]
@@ -53,7 +49,7 @@ enum AggregateKey {
 ///         `"stddev_samp"`, `"arg_min"`, `"arg_max"` or `"string_agg"`, and DuckDB's type for it. Rows are counted without a
 ///         column. The key is the column of keys for `"arg_min"` and `"arg_max"`, the text between two texts for `"string_agg"`,
 ///         `("distinct", column)` for `"count"`, and exact `"sum"` and `"avg"`, that take each value once, where the column (BIGINT)
-///         has one number for equal values, and None, or left out, for all others.
+///         has one number for equal values, and None for all others.
 ///     conditions: for each variable whose condition depends on the match, the condition as nested tuples, whose types are those
 ///         of DuckDB's binder, with all casts written out:
 ///         `("literal", type, value)` (decimals as whole numbers of units, dates as days, times and timestamps as whole numbers of
@@ -126,11 +122,7 @@ impl Conditions {
             .collect::<PyResult<Vec<_>>>()?;
         let aggregates = aggregates
             .into_iter()
-            .map(|given| {
-                let (name, column, set, result, key) = match given {
-                    GivenAggregate::Alone((name, column, set, result)) => (name, column, set, result, None),
-                    GivenAggregate::WithKey(whole) => whole,
-                };
+            .map(|(name, column, set, result, key)| {
                 let result = nodes::typed(&result)?;
                 let column = column.map(|number| checked(number, types.len(), "column")).transpose()?;
                 let set = set.map(|number| checked(number, sets.len(), "set")).transpose()?;

@@ -27,6 +27,7 @@ mod followed;
 mod hooks;
 mod input;
 mod iterator;
+mod key_columns;
 mod keys;
 mod labels;
 mod limits;

@@ -22,7 +22,7 @@ use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::counted::counted;
 use super::errors::out_of_memory;
-use super::ffi::{self, Column, Data};
+use super::ffi::{self, Column, Data, Ignored};
 use super::hooks::hooks;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, place, whole};
@@ -131,11 +131,7 @@ impl Spans {
 
     /// Arrow's PyCapsule interface: a table of the four columns.
     #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
+    fn __arrow_c_stream__(&self, py: Python<'_>, requested_schema: Option<Ignored>) -> PyResult<Py<PyCapsule>> {
         let _ = requested_schema;
         table_capsule(py, self.columns()?)
     }
@@ -314,11 +310,7 @@ impl Matches {
 
     /// Arrow's PyCapsule interface: a table of `number`, `partition`, `start` and `end`.
     #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
+    fn __arrow_c_stream__(&self, py: Python<'_>, requested_schema: Option<Ignored>) -> PyResult<Py<PyCapsule>> {
         self.spans.__arrow_c_stream__(py, requested_schema)
     }
 }
@@ -514,11 +506,7 @@ impl MatchedRows {
 
     /// Arrow's PyCapsule interface: a table of all five columns.
     #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
+    fn __arrow_c_stream__(&self, py: Python<'_>, requested_schema: Option<Ignored>) -> PyResult<Py<PyCapsule>> {
         let _ = requested_schema;
         let columns = [
             ("row", self.row()?),
@@ -531,10 +519,7 @@ impl MatchedRows {
     }
 }
 
-fn table_capsule(
-    py: Python<'_>,
-    columns: impl IntoIterator<Item = (&'static str, Column)>,
-) -> PyResult<Bound<'_, PyCapsule>> {
+fn table_capsule(py: Python<'_>, columns: impl IntoIterator<Item = (&'static str, Column)>) -> PyResult<Py<PyCapsule>> {
     let arrays = columns.into_iter().map(|(name, column)| (name, column.to_arrow(), false));
     let table = RecordBatch::try_from_iter_with_nullable(arrays);
     ffi::stream_capsule(py, table.map_err(|error| PyRuntimeError::new_err(error.to_string()))?)

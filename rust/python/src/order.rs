@@ -1,91 +1,21 @@
 //! The order of rows by columns of Arrow.
 
-use std::ops::Range;
-
-use arrow_buffer::NullBuffer;
-use arrow_schema::DataType;
 use pyo3::prelude::*;
 use rowpattern_core::order::{
-    BitSlice, EncodedKeys, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, OrderError, RowOrder, Short, SortKey,
-    order as order_rows, short_of,
+    Carried, EncodedKeys, KeyChunk, KeyValues, OrderError, RowOrder, SortKey, order as order_rows,
 };
 use rowpattern_macros::catch_panics;
 
-use super::arrow::{ArrowArray, Failure, FixedBytes, FixedValues, Integers, StoredValues, Text, Values, index};
+use super::arrow::{ArrowArray, Failure, Values};
 use super::cancel_argument::{Cancel, account};
 use super::decoder::same_memory;
 use super::errors::rows_error;
 use super::ffi::{self, Column, Data};
+use super::key_columns::{bits, integers, plain_chunk};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
+use super::row_symbols::RowSymbols;
 use super::signals::Signals;
-
-const DAY_MILLISECONDS: i64 = 86_400_000;
-
-impl KeyTexts for Text {
-    fn bytes_of(&self, row: usize) -> Option<&[u8]> {
-        self.bytes(row)
-    }
-
-    fn shorts(&self, rows: Range<usize>, valid: Option<BitSlice<'_>>, found: &mut Vec<Short>) -> Result<(), usize> {
-        let each = |row: usize, bounds: Option<(usize, usize)>, bytes: &[u8]| {
-            let is_null = || valid.is_some_and(|valid| !valid.get(row));
-            let Some((begin, end)) = bounds.filter(|(begin, end)| begin <= end) else {
-                return if is_null() { Ok(LONG) } else { Err(row) };
-            };
-            let length = end - begin;
-            if length > MOST_SHORT_BYTES {
-                return Ok(LONG);
-            }
-            if let Some(following) = bytes.get(begin..).and_then(<[u8]>::first_chunk) {
-                return Ok(short_of(following, length));
-            }
-            let mut last = [0; 16];
-            match (bytes.get(begin..end), last.get_mut(..length)) {
-                (Some(text), Some(last)) => last.copy_from_slice(text),
-                _ if is_null() => {}
-                _ => return Err(row),
-            }
-            Ok(short_of(&last, length))
-        };
-        macro_rules! shorts {
-            ($offsets:expr, $bytes:expr) => {{
-                let offset = |row: usize| $offsets.get(row).and_then(|&offset| index(offset));
-                let mut begin = offset(rows.start);
-                for row in rows {
-                    let end = offset(row + 1);
-                    found.push(each(row, begin.zip(end), $bytes)?);
-                    begin = end;
-                }
-            }};
-        }
-        match self {
-            Self::Small { offsets, bytes } => shorts!(offsets, bytes),
-            Self::Large { offsets, bytes } => shorts!(offsets, bytes),
-            Self::Views { .. } => {
-                for row in rows {
-                    let text = if valid.is_none_or(|valid| valid.get(row)) { self.bytes(row).ok_or(row)? } else { &[] };
-                    let mut bytes = [0; 16];
-                    found.push(match bytes.get_mut(..text.len()).filter(|own| own.len() <= MOST_SHORT_BYTES) {
-                        Some(own) => {
-                            own.copy_from_slice(text);
-                            short_of(&bytes, text.len())
-                        }
-                        None => LONG,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl KeyTexts for FixedBytes {
-    fn bytes_of(&self, row: usize) -> Option<&[u8]> {
-        let begin = row.checked_mul(self.width)?;
-        self.bytes.get(begin..begin.checked_add(self.width)?)
-    }
-}
 
 /// A column that rows are partitioned or ordered by, as it was given.
 pub struct KeyArgument {
@@ -115,19 +45,26 @@ fn name_of(number: usize) -> String {
     format!("key {}", number + 1)
 }
 
+/// The rows in order, where partitions begin, and the first key of ORDER BY.
+type FoundOrder = (Option<Column>, Column, Option<Column>);
+
 /// Finds the order of rows by PARTITION BY and ORDER BY, and where partitions begin in it.
 ///
 /// Args:
 ///     partition_by: Arrow columns; partitions are in the order of their values, NULLs last.
 ///     order_by: Arrow columns, each with whether it is descending, and whether NULLs are first.
+///     symbols: what was made of the rows as they are, for up to eight variables; it is of the rows in order afterwards, unless
+///         None is returned.
+///     keys: whether the values of the first key of ORDER BY are wanted.
 ///     threads: the most threads.
 ///     timeout_seconds: the most time.
 ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; the columns do not count.
 ///     cancel: as for `Pattern.match`.
 ///
-/// Returns for each place its row (a `Column` of uint32), or None where rows are in order already; and the places where
-/// partitions begin (a `Column` of int64), the first of which is 0. Rows that are equal keep their order. None instead of
-/// both where values are of a type whose order is not known here: lists and other nested types, intervals with months,
+/// Returns for each place its row (a `Column` of uint32), or None where rows are in order already; the places where
+/// partitions begin (a `Column` of int64), the first of which is 0; and the values of the first key of ORDER BY in order (a
+/// `Column` of int64), where these are wanted, are whole numbers of 64 bits with a sign without NULLs, and were found while
+/// sorting, None otherwise. Rows that are equal keep their order. None instead of all where values are of a type whose order is not known here: lists and other nested types, intervals with months,
 /// run-end encoding, numbers of 16 bits with a fraction, dictionaries of such; and where there are 2**32 rows or more.
 ///
 /// The order is DuckDB's: NaN is above all numbers and equal to itself, -0.0 is equal to 0.0, texts are compared byte by
@@ -139,17 +76,20 @@ fn name_of(number: usize) -> String {
 ///     QueryLimitError: a limit was passed.
 #[catch_panics]
 #[pyfunction]
-#[pyo3(signature = (partition_by, order_by = Vec::new(), *, threads = 1, timeout_seconds = None, memory_limit_mb = None,
-    cancel = None))]
+#[pyo3(signature = (partition_by, order_by = Vec::new(), *, symbols = None, keys = false, threads = 1, timeout_seconds = None,
+    memory_limit_mb = None, cancel = None))]
+#[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 pub fn order(
     py: Python<'_>,
     partition_by: Vec<Bound<'_, PyAny>>,
     order_by: Vec<(Bound<'_, PyAny>, bool, bool)>,
+    symbols: Option<&Bound<'_, RowSymbols>>,
+    keys: bool,
     #[pyo3(from_py_with = whole)] threads: usize,
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
     #[pyo3(from_py_with = account)] cancel: Cancel,
-) -> PyResult<Option<(Option<Column>, Column)>> {
+) -> PyResult<Option<FoundOrder>> {
     let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
     let of_partitions = partition_by.len();
     let partition_by = partition_by.into_iter().map(|column| (column, false, false));
@@ -158,24 +98,44 @@ pub fn order(
         .map(|(number, (column, descending, nulls_first))| KeyArgument::read(&column, number, descending, nulls_first));
     let given = given.collect::<PyResult<Vec<_>>>()?;
     let mut signals = limits.signals();
-    let found = py.detach(|| ordered(&given, of_partitions, threads, &limits, &mut signals));
+    let asked = OrderAsked { of_partitions, keys, threads };
+    let mut order = |bytes: Option<&[u8]>| {
+        let mut found = ordered(&given, asked, bytes, &limits, &mut signals)?;
+        let bytes = found.as_mut().and_then(|found| found.bytes.take());
+        Ok((found, bytes))
+    };
+    let symbols = symbols.map(Bound::get);
+    let found = py.detach(|| match symbols {
+        Some(symbols) => symbols.bring_in_order(&mut order),
+        None => order(None).map(|(found, _)| found),
+    });
     let found = found.map_err(|error| key_error(error, signals, &limits))?;
-    Ok(found.map(|RowOrder { order, starts }| {
+    let integers = |numbers: Vec<i64>| Column::new(Data::Integers(numbers.into()));
+    Ok(found.map(|RowOrder { order, starts, keys, .. }| {
         let order = order.map(|order| Column::new(Data::Rows(order.into())));
-        (order, Column::new(Data::Integers(starts.into())))
+        (order, integers(starts), keys.map(integers))
     }))
+}
+
+/// What is asked about the order of keys.
+#[derive(Clone, Copy)]
+struct OrderAsked {
+    of_partitions: usize,
+    keys: bool,
+    threads: usize,
 }
 
 fn ordered(
     given: &[KeyArgument],
-    of_partitions: usize,
-    threads: usize,
+    asked: OrderAsked,
+    bytes: Option<&[u8]>,
     limits: &CallLimits,
     signals: &mut Signals,
 ) -> Result<Option<RowOrder>, OrderError> {
+    let OrderAsked { of_partitions, keys: wants_keys, threads } = asked;
     let found = with_keys(given, |keys| {
-        let rows = keys.first().map_or(0, SortKey::rows);
-        order_rows(keys, of_partitions, rows, threads, &limits.budget, &mut || signals.tick())
+        let carried = (keys.first().map_or(0, SortKey::rows), Carried { bytes, keys: wants_keys });
+        order_rows(keys, of_partitions, carried, threads, &limits.budget, &mut || signals.tick())
     });
     found.map(Option::flatten)
 }
@@ -228,51 +188,4 @@ fn with_keys<R>(
         keys.push(SortKey { chunks, descending: key.descending, nulls_first: key.nulls_first });
     }
     call(&keys).map(Some)
-}
-
-/// A chunk that is not encoded; None where its values are of a type that does not order rows here.
-fn plain_chunk(array: &ArrowArray) -> Option<KeyChunk<'_>> {
-    let values = match &array.values {
-        Values::Null => KeyValues::Nulls,
-        Values::Booleans(values) => KeyValues::Booleans(BitSlice::new(values.values(), values.offset())),
-        Values::Integers(numbers) => integers(numbers),
-        Values::Doubles(numbers) => KeyValues::F64(numbers),
-        Values::Fixed(kind, values) => match (kind, values) {
-            // DuckDB, whose order this is, has days of these.
-            (DataType::Date64, FixedValues::Integers(Integers::I64(numbers))) => {
-                KeyValues::Divided(numbers, DAY_MILLISECONDS)
-            }
-            (DataType::Interval(_), _) | (_, FixedValues::Halves(_) | FixedValues::MonthsDaysNanos(_)) => return None,
-            (_, FixedValues::Integers(numbers)) => integers(numbers),
-            (_, FixedValues::Wide(numbers)) => KeyValues::I128(numbers),
-            (_, FixedValues::Floats(numbers)) => KeyValues::F32(numbers),
-        },
-        Values::Text(text) => KeyValues::Texts(text),
-        Values::Stored(stored, _) => match stored {
-            StoredValues::Int128(numbers) => KeyValues::I128(numbers),
-            StoredValues::Bytes(bytes) => KeyValues::Texts(bytes),
-            StoredValues::FixedBytes(bytes) => KeyValues::Texts(bytes),
-        },
-        Values::Dictionary(..) | Values::Runs { .. } | Values::Record(_) | Values::Other(_) => return None,
-    };
-    Some(KeyChunk { rows: array.rows, valid: bits(array.valid.as_ref()), values })
-}
-
-/// Which rows are there.
-pub fn bits(valid: Option<&NullBuffer>) -> Option<BitSlice<'_>> {
-    valid.map(|valid| BitSlice::new(valid.inner().values(), valid.offset()))
-}
-
-/// Whole numbers as keys have them.
-pub fn integers(numbers: &Integers) -> KeyValues<'_> {
-    match numbers {
-        Integers::I8(numbers) => KeyValues::I8(numbers),
-        Integers::I16(numbers) => KeyValues::I16(numbers),
-        Integers::I32(numbers) => KeyValues::I32(numbers),
-        Integers::I64(numbers) => KeyValues::I64(numbers),
-        Integers::U8(numbers) => KeyValues::U8(numbers),
-        Integers::U16(numbers) => KeyValues::U16(numbers),
-        Integers::U32(numbers) => KeyValues::U32(numbers),
-        Integers::U64(numbers) => KeyValues::U64(numbers),
-    }
 }

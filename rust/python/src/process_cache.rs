@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use rowpattern_core::cache::Offered;
 use rowpattern_macros::catch_panics;
 
 use super::cache::PatternCache;
@@ -94,35 +95,26 @@ pub fn cache_pattern<'py>(
     compilation_time: Option<Bound<'py, PyAny>>,
     pattern_metadata: Option<Bound<'py, PyAny>>,
 ) -> PyResult<bool> {
-    let kept = keep_pattern(py, key, dfa, nfa, compilation_time, pattern_metadata);
-    kept.or_else(|error| {
+    let keep = || {
+        let seconds = compilation_time.as_ref().map_or(Ok(0.0), PyAnyMethods::extract::<f64>)?;
+        let compilation_time = compilation_time.map_or_else(|| 0.0.into_pyobject(py).map(Bound::into_any), Ok)?;
+        let value = PyTuple::new(py, [dfa, nfa, compilation_time])?.into_any();
+        let cache = the_cache(py)?.get();
+        if !cache.answers_callers() {
+            return cache.put_elsewhere(py, key, value, pattern_metadata);
+        }
+        let stated = match pattern_metadata {
+            Some(metadata) => size_in(&metadata)?,
+            None => None,
+        };
+        let key = key.cast::<PyString>()?;
+        let bytes = stated.map_or_else(|| weight::of(&value), Ok)?;
+        cache.keep(Kind::Object, key, Offered { value: value.unbind(), bytes, cost: cost(seconds)? })
+    };
+    keep().or_else(|error: PyErr| {
         hooks(py)?.log_failure.call1(py, ("cache", key, error))?;
         Ok(false)
     })
-}
-
-fn keep_pattern<'py>(
-    py: Python<'py>,
-    key: &Bound<'py, PyAny>,
-    dfa: Bound<'py, PyAny>,
-    nfa: Bound<'py, PyAny>,
-    compilation_time: Option<Bound<'py, PyAny>>,
-    metadata: Option<Bound<'py, PyAny>>,
-) -> PyResult<bool> {
-    let seconds = compilation_time.as_ref().map_or(Ok(0.0), PyAnyMethods::extract::<f64>)?;
-    let compilation_time = compilation_time.map_or_else(|| 0.0.into_pyobject(py).map(Bound::into_any), Ok)?;
-    let value = PyTuple::new(py, [dfa, nfa, compilation_time])?.into_any();
-    let cache = the_cache(py)?.get();
-    if !cache.answers_callers() {
-        return cache.put_elsewhere(py, key, value, metadata);
-    }
-    let stated = match metadata {
-        Some(metadata) => size_in(&metadata)?,
-        None => None,
-    };
-    let key = key.cast::<PyString>()?;
-    let bytes = stated.map_or_else(|| weight::of(&value), Ok)?;
-    cache.keep(Kind::Object, key, value.unbind(), bytes, cost(seconds)?)
 }
 
 /// What a caller says that its objects weigh.

@@ -7,23 +7,23 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Tick;
 use rowpattern_core::expression::{
-    Before, ColumnTable, RowCondition, SymbolsError, TextRows, Type, ValueColumn, keep_conditions, keep_text_conditions,
+    Before, ColumnTable, RowCondition, SymbolsError, Type, ValueColumn, keep_conditions, keep_text_conditions,
 };
-use rowpattern_core::order::KeyTexts;
 use rowpattern_core::rows::{Partitions, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::{self, variable};
-use super::arrow::{ArrowArray, Integers, Text, Values};
+use super::arrow::{ArrowArray, Integers, Values};
 use super::booleans::{Booleans, Run};
 use super::cancel_argument::{Cancel, account};
 use super::counted::{counted, there_are_rows};
 use super::errors::{QueryError, problem, rows_error};
+use super::key_columns::ChunkTexts;
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
 use super::typed_columns::typed_column;
-use super::{ffi, nodes, order, readers};
+use super::{ffi, nodes, readers};
 
 /// Which variables' conditions hold at each row, for one match: `Pattern.match` and the like take it as `rows`.
 ///
@@ -40,6 +40,8 @@ use super::{ffi, nodes, order, readers};
 ///     table_columns: (type, Arrow column), in the order of the table, each with as many rows.
 ///     order: for each row, the table's row (an Arrow column of whole numbers below 2**32). None where the table is in order.
 ///     computed: (variable, Arrow column of booleans), in the order of the rows.
+///     before: what was made before of these rows, in their order, for up to eight variables; it is taken, and the conditions come
+///         in addition.
 ///     numbers: which of `columns`, by their places, are of doubles without NaN, as the caller supposes; where one has NaN, RowsError
 ///         is raised. Looking here takes a third of the time of a look before.
 ///     threads: the most threads; where there are many rows, each takes some of them.
@@ -81,7 +83,7 @@ impl RowSymbols {
     #[new]
     #[pyo3(signature = (
         pattern, rows, conditions = Vec::new(), columns = Vec::new(), *, partitions = None, table_conditions = Vec::new(),
-        table_columns = Vec::new(), order = None, computed = Vec::new(), numbers = Vec::new(), threads = 1,
+        table_columns = Vec::new(), order = None, computed = Vec::new(), before = None, numbers = Vec::new(), threads = 1,
         timeout_seconds = None, memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -96,6 +98,7 @@ impl RowSymbols {
         table_columns: Vec<(String, Bound<'_, PyAny>)>,
         order: Option<&Bound<'_, PyAny>>,
         computed: Vec<(String, Bound<'_, PyAny>)>,
+        before: Option<&Bound<'_, Self>>,
         numbers: Vec<usize>,
         #[pyo3(from_py_with = whole)] threads: usize,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
@@ -114,10 +117,17 @@ impl RowSymbols {
         if of_table.programs.iter().any(|condition| !condition.is_of_one_row()) {
             return Err(PyValueError::new_err("a condition over the table's columns reads another row than its own"));
         }
-        let mut symbols = making.builder()?;
-        let mut before = Before::Nothing;
+        let known = before.map(|known| known.get().take(names.len())).transpose()?;
+        let mut before = if known.is_some() { Before::Noted } else { Before::Nothing };
+        let mut symbols = match known {
+            Some(known) => making.builder_of(known)?,
+            None => making.builder()?,
+        };
         let in_table;
         if !of_table.programs.is_empty() {
+            if matches!(before, Before::Noted) {
+                return Err(PyValueError::new_err("give table_conditions, or what was made of them before, not both"));
+            }
             symbols.all_rows().fill(0..rows);
             of_table.keep_in_table(&making, &mut symbols)?;
             before = Before::Noted;
@@ -146,6 +156,25 @@ impl RowSymbols {
 }
 
 impl RowSymbols {
+    /// Brings the symbols in an order, where they are bytes.
+    ///
+    /// Args:
+    ///     order: is given them, if they are bytes, and gives them in order; None where they are in order already.
+    pub fn bring_in_order<R, E>(
+        &self,
+        order: impl FnOnce(Option<&[u8]>) -> Result<(R, Option<Vec<u8>>), E>,
+    ) -> Result<R, E> {
+        let place = || self.symbols.lock().unwrap_or_else(PoisonError::into_inner);
+        // No lock is held meanwhile: who waits for it may have the interpreter's.
+        let symbols = place().take();
+        let (found, in_order) = match order(symbols.as_ref().and_then(Symbols::bytes)) {
+            Ok((found, in_order)) => (Ok(found), in_order),
+            Err(error) => (Err(error), None),
+        };
+        *place() = in_order.map(Symbols::of_bytes).or(symbols);
+        found
+    }
+
     /// Takes the symbols out, for a pattern of so many variables.
     pub fn take(&self, variables: usize) -> PyResult<Symbols> {
         if variables != self.variables {
@@ -169,6 +198,13 @@ impl Making<'_> {
     fn builder(&self) -> PyResult<SymbolsBuilder> {
         let builder = SymbolsBuilder::new(self.names.len(), self.rows, &self.limits.budget);
         builder.map_err(|reason| self.limits.error(reason))
+    }
+
+    /// For rows of which something is known.
+    fn builder_of(&self, known: Symbols) -> PyResult<SymbolsBuilder> {
+        self.same_rows(known.len(), "what was made before")?;
+        let builder = SymbolsBuilder::of_symbols(self.names.len(), known);
+        builder.ok_or_else(|| rows_error("what was made before is of more than eight variables; give the conditions"))
     }
 
     /// The order of rows, as 32 bits each.
@@ -363,37 +399,5 @@ impl OverColumns {
             typed_column(making.py, chunks(arrays), kind, &name, Some(making.limits))
         });
         each.collect()
-    }
-}
-
-/// The texts of a chunk.
-enum ChunkTexts<'a> {
-    Nulls,
-    Plain(&'a Text),
-    /// Places in a dictionary, and how many entries it has.
-    Placed(&'a Integers, &'a Text, usize),
-}
-
-impl<'a> ChunkTexts<'a> {
-    /// None where there are others than texts, or NULLs in a dictionary.
-    fn of(values: &'a Values) -> Option<Self> {
-        Some(match values {
-            Values::Null => Self::Nulls,
-            Values::Text(text) => Self::Plain(text),
-            Values::Dictionary(places, entries) => match (&entries.values, &entries.valid) {
-                (Values::Text(text), None) => Self::Placed(places, text, entries.rows),
-                _ => return None,
-            },
-            _ => return None,
-        })
-    }
-
-    fn rows(&self, chunk: &'a ArrowArray) -> TextRows<'_> {
-        let (texts, places): (Option<&dyn KeyTexts>, _) = match self {
-            Self::Nulls => (None, None),
-            Self::Plain(text) => (Some(*text), None),
-            Self::Placed(places, texts, entries) => (Some(*texts), Some((order::integers(places), *entries))),
-        };
-        TextRows { rows: chunk.rows, valid: order::bits(chunk.valid.as_ref()), texts, places }
     }
 }

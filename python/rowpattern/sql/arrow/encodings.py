@@ -26,13 +26,14 @@ PLAIN_TYPES = frozenset(
     )
 )
 
+_VIEWS = frozenset((pa.string_view().id, pa.binary_view().id))
 # Of decimals of 128 bits.
 _MOST_DIGITS = 38
 
 
 def is_view(kind: pa.DataType) -> bool:
     """Say whether values are views of text or bytes."""
-    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
+    return kind.id in _VIEWS
 
 
 def readable_type(kind: pa.DataType) -> pa.DataType:
@@ -145,11 +146,11 @@ def _has(kind: pa.DataType, asked: Callable[[pa.DataType], bool]) -> bool:
     """Say whether something is so of a type, or of one inside of it."""
     if kind.num_fields:
         return any(_has(kind.field(at).type, asked) for at in range(kind.num_fields))
-    return asked(kind)
+    return bool(asked(kind))
 
 
 def _is_other(kind: pa.DataType) -> bool:
-    return _type_for_duckdb(kind) != kind
+    return bool(_type_for_duckdb(kind) != kind)
 
 
 def _type_for_duckdb(kind: pa.DataType) -> pa.DataType:

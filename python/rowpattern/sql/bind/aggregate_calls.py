@@ -38,6 +38,9 @@ __all__ = [
 _ORDERED_AGGREGATES = frozenset(
     {"array_agg", "list", "string_agg", "group_concat", "listagg", "any_value", "arbitrary"}
 )
+# Of values that are equal, or as frequent as others, the first row's counts.
+_ORDERED_AGGREGATES |= {"arg_max", "arg_max_null", "arg_max_nulls_last", "argmax", "max_by", "mode", "approx_top_k"}
+_ORDERED_AGGREGATES |= {"arg_min", "arg_min_null", "arg_min_nulls_last", "argmin", "min_by"}
 
 # They give the same over values with and without those that are there twice.
 _OF_A_SET = frozenset({"min", "max", "bool_and", "bool_or", "any_value", "arbitrary"})

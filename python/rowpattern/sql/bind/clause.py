@@ -9,7 +9,7 @@ from rowpattern.errors import PatternSyntaxError, PatternTooLargeError, QueryErr
 from rowpattern.patterns import compile as compile_pattern
 from rowpattern.sql.bind.bound import BoundClause, BoundMeasure, Condition, Key, Within
 from rowpattern.sql.bind.conditions import ConditionReader
-from rowpattern.sql.bind.given import given_columns, given_conditions, with_given_measures
+from rowpattern.sql.bind.given import given_columns, given_conditions
 from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.measures import EarlierMeasures, MeasureReader
 from rowpattern.sql.bind.prefilter import prefilter, start_condition
@@ -91,10 +91,11 @@ def bind_parts(
     conditions += given_conditions(clause.given, conditions, variables, scope.references)
     one_row = clause.rows_shown == "one row"
     earlier = EarlierMeasures(columns)
+    given = frozenset(clause.given_measures.values())
     measures = tuple(
         BoundMeasure(
             each.name,
-            MeasureReader(scope, each.location, one_row).read(each.expression, earlier.within(each)),
+            MeasureReader(scope, each.location, one_row, given).read(each.expression, earlier.within(each)),
             each.location,
         )
         for each in clause.measures
@@ -105,7 +106,7 @@ def bind_parts(
         partition_by=partition_by,
         order_by=order_by,
         conditions=conditions,
-        measures=with_given_measures(clause, measures, scope.references),
+        measures=measures,
         rest=(),
         rows_shown=clause.rows_shown,
         skip=clause.skip,

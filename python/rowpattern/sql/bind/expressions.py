@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.bind.aggregate_calls import counts_star, in_row_order, is_aggregate
+from rowpattern.sql.bind.aggregate_macros import macro_body
 from rowpattern.sql.bind.keywords import with_calls
 from rowpattern.sql.bind.leaves import columns_in, is_navigation, leaves
 from rowpattern.sql.bind.references import (
@@ -113,6 +114,8 @@ class ExpressionReader:
             return node if node.names[0] in self._bound else self._navigate(node, node, Navigation())
         if isinstance(node, Call) and node.name in NAVIGATION:
             return self._navigation(node)
+        if isinstance(node, Call) and (body := macro_body(node)) is not None:
+            return self._rewrite(replace(body, span=node.span))
         if isinstance(node, Call) and is_aggregate(node):
             return self._aggregate(node)
         if isinstance(node, Star):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
-from rowpattern.sql.bind.bound import BoundMeasure, Condition, GivenColumn
-from rowpattern.sql.bind.references import GIVEN, BoundExpression, Navigation, Value
+from rowpattern.sql.bind.bound import Condition, GivenColumn
+from rowpattern.sql.bind.references import BoundExpression, Navigation, Value
 from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.parse.clause import GIVEN
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.scope import Variables
     from rowpattern.sql.parse.clause import Clause, GivenCondition
 
-__all__ = ["given_columns", "given_conditions", "with_given_measures"]
+__all__ = ["given_columns", "given_conditions"]
 
 
 def _condition_column(variable: str) -> str:
@@ -26,35 +27,13 @@ def _condition_column(variable: str) -> str:
     return f"{GIVEN}condition {variable}"
 
 
-def _measure_column(name: str) -> str:
-    return f"{GIVEN}measure {name}"
-
-
 def given_columns(clause: Clause) -> tuple[GivenColumn, ...]:
     """Return what the caller's library computes for a clause."""
     conditions = (
         GivenColumn(f"define[{each.name!r}]", _condition_column(each.variable), each.variable) for each in clause.given
     )
-    measures = (
-        GivenColumn(f"measures[{each.name!r}]", _measure_column(each.name), None) for each in clause.given_measures
-    )
+    measures = (GivenColumn(f"measures[{name!r}]", column, None) for name, column in clause.given_measures.items())
     return (*conditions, *measures)
-
-
-def with_given_measures(
-    clause: Clause, measures: Sequence[BoundMeasure], references: References
-) -> tuple[BoundMeasure, ...]:
-    """Return the measures of a clause, those that are columns among those that are expressions.
-
-    As an unqualified column, such a measure is read at the row from which measures are seen.
-    """
-    found = list(measures)
-    for each in clause.given_measures:
-        at = Navigation(final=clause.rows_shown == "one row")
-        found.insert(
-            each.place, BoundMeasure(each.name, _read(_measure_column(each.name), at, references), each.location)
-        )
-    return tuple(found)
 
 
 def _read(column: str, at: Navigation, references: References) -> BoundExpression:

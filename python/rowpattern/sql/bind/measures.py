@@ -11,6 +11,7 @@ from rowpattern.sql.bind.leaves import leaves
 from rowpattern.sql.bind.references import Aggregate, Classifier, Navigation, RunningAggregate
 from rowpattern.sql.expression.nodes import Branch, Case, Column, Conjunction, Literal, Operation, replaced, walk
 from rowpattern.sql.expression.write import sql_of
+from rowpattern.sql.parse.clause import GIVEN
 from rowpattern.sql.records import replace
 from rowpattern.sql.text.source_location import error_at
 
@@ -45,10 +46,12 @@ class EarlierMeasures:
         size, new = 1, {}
         for leaf in leaves(node):
             size += 1
-            earlier = self._named(leaf)
-            if earlier is not None:
-                new[id(leaf)] = earlier[1]
-                size += earlier[2]
+            # Measures that are columns may be navigated, too.
+            for each in walk(leaf):
+                earlier = self._named(each)
+                if earlier is not None and (each is leaf or _is_given(earlier[1])):
+                    new[id(each)] = earlier[1]
+                    size += earlier[2]
         if size > _MOST_NODES:
             message = f"measure {measure.name}: it becomes too large with the earlier measures that it names"
             raise error_at(message, measure.location, QueryError)
@@ -63,13 +66,30 @@ class EarlierMeasures:
         return None if found is not None and leaf.is_quoted(0) and found[0].name != leaf.names[0] else found
 
 
+def _is_given(node: Node) -> bool:
+    return isinstance(node, Column) and node.names[0].startswith(GIVEN)
+
+
 class MeasureReader(ExpressionReader):
     """Reads measures."""
 
-    def __init__(self, scope: Scope, location: SourceLocation, one_row: bool) -> None:
-        """Prepare to read measures of ONE ROW PER MATCH, where RUNNING and FINAL are the same, or of ALL ROWS."""
+    def __init__(
+        self, scope: Scope, location: SourceLocation, one_row: bool, given: frozenset[str] = frozenset()
+    ) -> None:
+        """Prepare to read measures of ONE ROW PER MATCH, where RUNNING and FINAL are the same, or of ALL ROWS.
+
+        Args:
+            scope: what names mean.
+            location: where the measure stands.
+            one_row: whether it is ONE ROW PER MATCH.
+            given: columns that the caller's library computes, which stand for measures.
+        """
         super().__init__(scope, location)
+        self._given = given
         self._one_row = self._final = one_row
+
+    def _column(self, node: Column) -> tuple[tuple[str, ...] | None, str, tuple[str, ...]]:
+        return (None, node.names[0], ()) if node.names[0] in self._given else super()._column(node)
 
     def _is_final(self, word: str, node: Node) -> bool:  # noqa: ARG002 - nothing to refuse
         return word == "FINAL" or self._one_row

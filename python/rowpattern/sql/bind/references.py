@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Union
 
 from rowpattern.sql.expression.nodes import Column, text_of, walk
+from rowpattern.sql.parse.clause import GIVEN
 from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rowpattern.sql.expression.nodes import Node
 
 __all__ = [
-    "GIVEN",
     "HERE",
     "Aggregate",
     "BoundExpression",
@@ -147,8 +147,6 @@ Reference = Union[Value, RowExists, Classifier, MatchNumber, Aggregate, RunningA
 
 _AWAY = "rowpattern value"
 _COMPUTED = "rowpattern expression "
-#: How the names of columns begin that the caller's library computes.
-GIVEN = "rowpattern given "
 
 
 def computed_source(sql: str) -> str:

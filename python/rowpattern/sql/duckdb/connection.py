@@ -17,10 +17,11 @@ from rowpattern.sql.arrow.categories import marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
-from rowpattern.sql.duckdb.exchange import casts_to, check_column_names, message_of, relation_reader
+from rowpattern.sql.duckdb.exchange import casts_to, check_column_names, relation_reader
+from rowpattern.sql.duckdb.failures import failure
 from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, own_lease, supervised
 from rowpattern.sql.duckdb.names import quoted
-from rowpattern.sql.duckdb.spill_directory import FULL_DISK, made_spill_directory
+from rowpattern.sql.duckdb.spill_directory import made_spill_directory
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.runtime.ownership import owned
 
@@ -337,38 +338,9 @@ class Database:
         self.connect()
         try:
             return work() if quick else supervised.supervise(work, self._context, self._interrupt, self._leave)
-        except duckdb.OutOfMemoryException as error:
-            raise self._too_large(str(error)) from None
-        except duckdb.InterruptException:
-            raise self._context.timeout_error() from None
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError, OSError) as error:
             self._broken |= isinstance(error, (duckdb.FatalException, duckdb.InternalException))
-            if self._is_full(str(error)):
-                raise self._too_large(str(error)) from None
-            raise QueryError(message_of(str(error))) from None
-        except UnicodeDecodeError as error:
-            # DuckDB's message has a part of a value that is no UTF-8.
-            raise QueryError(message_of(error.object.decode(errors="replace"))) from None
-        except OSError as error:
-            # From a reader, through Arrow, which keeps the text only.
-            text = str(error)
-            if text.startswith("Out of Memory Error") or self._is_full(text):
-                raise self._too_large(text) from None
-            raise (
-                self._context.timeout_error() if text.startswith("INTERRUPT") else QueryError(message_of(text))
-            ) from None
-
-    def _is_full(self, text: str) -> bool:
-        """Say whether a message of DuckDB's is about the disk for what does not fit into memory."""
-        return self._directory is not None and (
-            "'max_temp_directory_size'" in text
-            or (self._directory.path in text and any(os.strerror(code) in text for code in FULL_DISK))
-        )
-
-    def _too_large(self, text: str) -> QueryLimitError:
-        if self._directory is not None and self._is_full(text):
-            return self._directory.full(self._context)
-        return self._context.memory_error()
+            raise failure(error, self._context, self._directory) from None
 
     def _interrupt(self) -> None:
         # It may have been closed just now.

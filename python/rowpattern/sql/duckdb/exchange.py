@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["casts_to", "check_column_names", "message_of", "relation_reader"]
+
+# That a message names.
+_MOST_CANDIDATES = 6
 
 
 def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
@@ -56,7 +60,16 @@ def casts_to(table: pa.Table, types: Mapping[str, str]) -> str | None:
 
 
 def message_of(text: str) -> str:
-    """Return DuckDB's message without its excerpt, of a text that the caller did not write, and its stack trace."""
+    """Return DuckDB's message without its excerpt, of a text that the caller did not write, and its stack trace.
+
+    Of the functions that could be meant the first few are named: `+` has dozens.
+    """
     text = text.split("\nLINE ", maxsplit=1)[0].split("\n\nStack Trace:", maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
-    return (rest if kind.endswith("Error") else text).strip()
+    message = (rest if kind.endswith("Error") else text).strip()
+    before, words, listed = message.partition("\tCandidate functions:\n")
+    candidates = listed.split("\n")
+    if len(candidates) <= _MOST_CANDIDATES:
+        return message
+    left = counted(len(candidates) - _MOST_CANDIDATES, "other")
+    return "\n".join([before + words.rstrip("\n"), *candidates[:_MOST_CANDIDATES], f"\tand {left}"])

@@ -29,35 +29,11 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.time_zones import InZone
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["aggregate"]
+__all__ = ["Aggregation"]
 
 
-def aggregate(  # noqa: PLR0917 - used once
-    aggregates: Sequence[Aggregate],
-    bound: BoundClause,
-    rows: OrderedPartitions,
-    items: Items,
-    database: Database,
-    context: ExecutionContext,
-) -> dict[Reference, Array]:
-    """Compute aggregates for items, in one query for those over whole matches and one for the others.
-
-    Raises:
-        QueryError: DuckDB cannot compute one; it is named.
-    """
-    reader = _Aggregation(aggregates, bound, rows, items, database, context)
-    try:
-        return reader.compute()
-    except QueryError as error:
-        raise _blamed(bound, aggregates, error, reader.table, database) from None
-
-
-class _Aggregation:
-    """The aggregates of one clause.
-
-    Attributes:
-        table: the rows of matches, with what aggregates read.
-    """
+class Aggregation:
+    """The aggregates of one clause."""
 
     def __init__(  # noqa: PLR0917 - used once
         self,
@@ -77,28 +53,39 @@ class _Aggregation:
         self._of_rows = Items(items.matches, Shown(per_row=True, excluded=True), rows, context)
         self._rows = rows
         self._found: dict[Reference, Array] = {}
-        self.table: pa.Table = pa.table({})
+        # The rows of matches, with what aggregates read.
+        self._table: pa.Table = pa.table({})
 
     def compute(self) -> dict[Reference, Array]:
-        """Compute all of them."""
+        """Compute them for items, in one query for those over whole matches and one for the others.
+
+        Raises:
+            QueryError: DuckDB cannot compute one; it is named.
+        """
+        try:
+            self._compute()
+        except QueryError as error:
+            raise _blamed(self._bound, self._aggregates, error, self._table, self._database) from None
+        return self._found
+
+    def _compute(self) -> None:
         self._make_rows()
         values = self._bound.plans.values
         given = [(each, each if values is None else running_with_values(each, values)) for each in self._aggregates]
         computed = [
             (
                 each,
-                in_columns_zone(own.sql, own.tree, self.table, self._database, partial(_failed, self._bound, each)),
+                in_columns_zone(own.sql, own.tree, self._table, self._database, partial(_failed, self._bound, each)),
             )
             for each, own in given
         ]
         for using in {id(each.database): each.database for _, each in computed}.values():
-            using.register("rowpattern rows", self.table)
+            using.register("rowpattern rows", self._table)
             there = [(item, each) for item, each in computed if each.database is using]
             nothing = using.query(f'SELECT {_list(there)} FROM "rowpattern rows" WHERE false')
             of_nothing = dict(zip((item for item, _ in there), nothing.columns))
             self._over_matches([(item, each) for item, each in there if item.final], of_nothing, using)
             self._up_to_rows([(item, each) for item, each in there if not item.final], of_nothing, using)
-        return self._found
 
     def _make_rows(self) -> None:
         of_rows, context = self._of_rows, self._context
@@ -118,7 +105,7 @@ class _Aggregation:
                 (columns[name],) = of_rows.read_numbers(("number",))
             elif isinstance(item, RowClassifier):
                 columns[name] = of_rows.own_classifiers()
-        self.table = pa.table(columns)
+        self._table = pa.table(columns)
 
     def _over_matches(
         self, final: list[tuple[Aggregate, InZone]], nothing: dict[Aggregate, pa.ChunkedArray], using: Database

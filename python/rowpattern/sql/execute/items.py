@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.sort import OrderedPartitions, PlacedColumn
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["Items", "Shown"]
+__all__ = ["Items", "Shown", "core_read"]
 
 # So few values take next to no memory, unless they are texts: at most 128 bits each, and whether they are NULL.
 _FEW_ITEMS = 1000
@@ -160,16 +160,7 @@ class Items:
         return np.asarray(self.read_numbers(("row", None, True))[0])
 
     def _wanted(self, item: Reference) -> _Wanted:
-        if isinstance(item, MatchNumber):
-            return ("number",), None
-        if isinstance(item, Aggregate):
-            assert item.counts is not None  # noqa: S101 - others are not read here
-            return ("count", item.counts, not item.final), None
-        assert isinstance(item, (Value, RowExists, Classifier))  # noqa: S101 - running aggregates stand in conditions
-        at = _core_navigation(item.at)
-        if isinstance(item, Value):
-            return ("value", at), self._rows.placed(item.column)
-        return (("exists" if isinstance(item, RowExists) else "classifier"), at), None
+        return core_read(item), self._rows.placed(item.column) if isinstance(item, Value) else None
 
     def _plain(self, reads: Sequence[tuple[Any, ...]]) -> list[Array]:
         return self._read([(each, None) for each in reads])
@@ -241,6 +232,21 @@ class Items:
             return taken
 
         return dict(zip((at for at, _ in columns), in_threads(context.threads, take, columns, self.count)))
+
+
+def core_read(item: Reference) -> tuple[Any, ...]:
+    """Return what the core reads for a reference, of a value without its column.
+
+    Of aggregates only counts of rows are read.
+    """
+    if isinstance(item, MatchNumber):
+        return ("number",)
+    if isinstance(item, Aggregate):
+        assert item.counts is not None  # noqa: S101 - others are not read here
+        return ("count", item.counts, not item.final)
+    assert isinstance(item, (Value, RowExists, Classifier))  # noqa: S101 - running aggregates stand in conditions
+    kind = "value" if isinstance(item, Value) else "exists" if isinstance(item, RowExists) else "classifier"
+    return (kind, _core_navigation(item.at))
 
 
 def _core_navigation(at: Navigation) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from rowpattern.sql.bind.references import Aggregate
-from rowpattern.sql.execute.aggregates import aggregate
+from rowpattern.sql.execute.aggregates import Aggregation
 from rowpattern.sql.execute.engine_aggregates import engine_aggregates
 from rowpattern.sql.execute.row_expressions import ItemInputs, compute
 from rowpattern.sql.execute.typed_clause import typed_clause
@@ -91,7 +91,7 @@ def measure(
     if together is not None and aggregates:
         known |= engine_aggregates(aggregates, together, rows, of_matched)
         others = [item for item in dict.fromkeys(aggregates.values()) if item not in known]
-        known |= aggregate(others, bound, rows, of_matched, database, context) if others else {}
+        known |= Aggregation(others, bound, rows, of_matched, database, context).compute() if others else {}
     read = items.read(item for item in alone.values() if item not in known)
     own = {} if together is None else _in_own_types(known, aggregates, together, rows)
     found = {name: read[item] if item in read else items.spread(own[item]) for name, item in alone.items()}

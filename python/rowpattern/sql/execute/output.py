@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rowpattern.sql.execute.few_rows import MOST_FEW_ROWS, answer_few_rows
 from rowpattern.sql.execute.given_columns import compute_given
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
+from rowpattern.sql.execute.row_symbols import carried_in_order
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -38,8 +40,11 @@ def answer_clause(
         QueryLimitError: a limit was passed.
         SkipError: AFTER MATCH SKIP has nowhere to go.
     """
+    if table.rows <= MOST_FEW_ROWS and (found := answer_few_rows(bound, table, database, context)) is not None:
+        return found
     with context.step("order", table.rows):
-        rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context)
+        carried = carried_in_order(bound, table, database, context)
+        rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context, carried)
     compute_given(bound, rows, context)
     compute_values_away(bound, rows, database, context)
     matches = find_matches(bound, rows, database, context)

@@ -58,6 +58,8 @@ __all__ = [
 ]
 
 
+_MADE_LATER = "the WITH list makes it further on; write it before the table that reads it"
+
 _Read = TypeVar("_Read")
 
 _NO_COLUMN = re.compile('"(.+)" does not have a column named "(.+)"')
@@ -156,8 +158,8 @@ def tables_of(
             there = (
                 candidates(name, known, "tables") if known else "no table was given; write match_recognize(sql, table)"
             )
-            message = f"there is no table {name}; {there}"
-            raise error_at(message, location, QueryError)
+            there = _MADE_LATER if name in parsed.made_later else there
+            raise error_at(f"there is no table {name}; {there}", location, QueryError)
         own, value = given[lowered(name)]
         if own not in read:
             read[own] = read_one(with_index_levels(value, parsed.sql), own)
@@ -166,7 +168,7 @@ def tables_of(
 
 
 def _check_one_table(parsed: ParsedQuery) -> None:
-    """Check that a query over one table has one name for it, and that this is no file's.
+    """Check that a query over one table has one name for it, and that this is no file's, and none of a WITH list's.
 
     Raises:
         QueryError: it has another; a query never reads files, and which of several tables is meant is not known.
@@ -175,6 +177,8 @@ def _check_one_table(parsed: ParsedQuery) -> None:
         if is_file_name(name):
             message = f"{name} is the name of a file, and a query reads no files; give the table another name"
             raise error_at(message, location, QueryError)
+        if name in parsed.made_later:
+            raise error_at(f"there is no table {name}; {_MADE_LATER}", location, QueryError)
     if len(parsed.tables) < 2:  # noqa: PLR2004 - there is no other
         return
     names = {lowered(name): (name, location) for name, location in parsed.tables.items()}

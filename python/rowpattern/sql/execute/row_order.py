@@ -8,16 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern._core import order as order_rows
+from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.categories import is_ordered, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowpattern.patterns import RowSymbols
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["RowNumbers", "RowOrder", "row_order", "sortable"]
+__all__ = ["NOTHING_CARRIED", "Carried", "RowNumbers", "RowOrder", "row_order", "sortable"]
 
 #: Numbers of rows, of 32 bits or 64.
 RowNumbers = np.ndarray[tuple[int], np.dtype[Any]]
@@ -32,19 +34,40 @@ class RowOrder(NamedTuple):
     Attributes:
         order: for each place, the row; None where rows are in order already.
         starts: the places where partitions begin, the first is 0; none where there are no rows.
+        key: the first key of ORDER BY in order; None where it was not asked for, or not found while sorting.
     """
 
     order: RowNumbers | None
     starts: Integers
+    key: pa.ChunkedArray | None = None
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes both take, which are held."""
-        return self.starts.nbytes + (0 if self.order is None else self.order.nbytes)
+        """How many bytes all of it takes, which are held."""
+        return sum(0 if each is None else each.nbytes for each in self)
+
+
+class Carried(NamedTuple):
+    """What is brought in order with the rows.
+
+    Attributes:
+        symbols: what conditions of one row say of each row as the table has it; None where nothing is known.
+        key: whether the values of the first key of ORDER BY are read in order afterwards.
+    """
+
+    symbols: RowSymbols | None = None
+    key: bool = False
+
+
+NOTHING_CARRIED = Carried()
 
 
 def row_order(
-    values: Sequence[pa.ChunkedArray], keys: Sequence[Key], partition_keys: int, context: ExecutionContext
+    values: Sequence[pa.ChunkedArray],
+    keys: Sequence[Key],
+    partition_keys: int,
+    context: ExecutionContext,
+    carried: Carried = NOTHING_CARRIED,
 ) -> RowOrder | None:
     """Order rows, those that are equal in all keys in the order that they have.
 
@@ -53,6 +76,7 @@ def row_order(
         keys: how each orders.
         partition_keys: how many of them are of PARTITION BY; these are first.
         context: the limits; what is returned is held.
+        carried: what is brought in order too, unless None is returned.
 
     Returns:
         the order, which is DuckDB's; None where it is left to DuckDB, as values are of a type that Rust does not order.
@@ -67,13 +91,19 @@ def row_order(
     if len(known) < len(columns):
         return None
     order_by = [(column, key.descending, key.nulls_first) for column, key in zip(known, keys)]
+    options: dict[str, Any] = {"symbols": carried.symbols, "keys": carried.key} if any(carried) else {}
     with context.limited():
         found = order_rows(
-            known[:partition_keys], order_by[partition_keys:], threads=context.threads, **context.remaining
+            known[:partition_keys], order_by[partition_keys:], threads=context.threads, **options, **context.remaining
         )
     if found is None:
         return None
-    order = RowOrder(None if found[0] is None else np.asarray(found[0]), np.asarray(found[1]))
+    rows, starts, first = (None if each is None else np.asarray(each) for each in found)
+    assert starts is not None  # noqa: S101 - the core gives them always
+    key = None
+    if first is not None and known[partition_keys] is values[partition_keys]:
+        key = pa.chunked_array([from_numpy(first).view(values[partition_keys].type)])
+    order = RowOrder(rows, starts, key)
     context.hold(order.held_bytes)
     return order
 

@@ -13,7 +13,7 @@ from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.arrow.arrays import INTEGERS, from_numpy
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, nulls_like, of_ranks, ranks, with_inner_ranks
 from rowpattern.sql.arrow.chunks import take_values
-from rowpattern.sql.execute.row_order import RowNumbers, RowOrder, row_order
+from rowpattern.sql.execute.row_order import NOTHING_CARRIED, Carried, RowNumbers, RowOrder, row_order
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.runtime.threads import MANY_ROWS, in_threads
 from rowpattern.sql.text.source_location import error_at
@@ -21,6 +21,7 @@ from rowpattern.sql.text.source_location import error_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowpattern.patterns import RowSymbols
     from rowpattern.sql.arrow.arrays import Booleans, Integers
     from rowpattern.sql.bind.bound import Key
     from rowpattern.sql.duckdb.connection import Database
@@ -51,6 +52,8 @@ class OrderedPartitions:
         table: where they come from.
         order: for each row here, its row in the table; None when they are in order already.
         starts: the row where each partition begins, the first is 0; int64.
+        symbols: what conditions of one row say of each row here, if they were computed before; whoever takes them
+            leaves None.
     """
 
     def __init__(self, table: Table, context: ExecutionContext, order: RowNumbers | None, starts: Integers) -> None:
@@ -58,6 +61,7 @@ class OrderedPartitions:
         self.table = table
         self.order = order
         self.starts = starts
+        self.symbols: RowSymbols | None = None
         self._context = context
         self._taken: dict[str, pa.ChunkedArray] = {}
         self._keys: dict[str, pa.ChunkedArray] = {}
@@ -128,6 +132,10 @@ class OrderedPartitions:
             return self.shown(key.column)
         return PlacedColumn(self._keys[key.sql], through_order=False)
 
+    def keep_column(self, name: str, values: pa.ChunkedArray) -> None:
+        """Keep a column that was brought in order, and is held."""
+        self._taken[name] = values
+
     def keep_key(self, key: Key, values: pa.ChunkedArray) -> None:
         """Keep values that were computed for a key, in the table's order."""
         self._keys[key.sql] = (
@@ -180,13 +188,26 @@ def _only_where(flags: pa.Array, values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([pa.ExtensionArray.from_storage(kind, chunk) for chunk in kept.chunks], kind)
 
 
-def sort_partitions(
-    table: Table, partition_by: Sequence[Key], order_by: Sequence[Key], database: Database, context: ExecutionContext
+def sort_partitions(  # noqa: PLR0917 - as the keys of a clause come
+    table: Table,
+    partition_by: Sequence[Key],
+    order_by: Sequence[Key],
+    database: Database,
+    context: ExecutionContext,
+    carried: Carried = NOTHING_CARRIED,
 ) -> OrderedPartitions:
     """Bring rows in order, where they are not.
 
     Partitions come in the order of their keys, NULLs last; rows that are equal in ORDER BY keep their order. Rows that
     are in order already are not sorted and not copied. Takes time linear in the rows then, and O(n log n) otherwise.
+
+    Args:
+        table: the rows.
+        partition_by: the keys of PARTITION BY.
+        order_by: the keys of ORDER BY.
+        database: the query's connection.
+        context: the limits.
+        carried: what is brought in order with the rows.
 
     Raises:
         QueryError: a key cannot be computed.
@@ -197,12 +218,16 @@ def sort_partitions(
     if table.rows < 2 or not keys:  # noqa: PLR2004 - one row is in order
         found = RowOrder(None, np.zeros(min(1, table.rows), dtype=np.int64))
     else:
-        known = row_order(values, keys, len(partition_by), context)
+        known = row_order(values, keys, len(partition_by), context, carried)
         if known is None:
+            carried = NOTHING_CARRIED
             values = [table.column(key.column) if key.column is not None else computed[key.sql] for key in keys]
             known = _ordered_by_duckdb(values, keys, len(partition_by), database, context)
         found = known
     rows = OrderedPartitions(table, context, found.order, found.starts)
+    rows.symbols = carried.symbols
+    if found.key is not None and order_by[0].column is not None:
+        rows.keep_column(order_by[0].column, found.key)
     for key in keys:
         if key.column is None:
             rows.keep_key(key, computed[key.sql])

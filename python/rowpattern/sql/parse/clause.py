@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = [
+    "GIVEN",
     "Clause",
     "ClauseParameters",
     "CommonTables",
     "Definition",
     "ExpressionSource",
     "GivenCondition",
-    "GivenMeasure",
     "Measure",
     "OrderKey",
     "OuterTables",
@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 RowsShown = Literal["one row", "all rows", "all rows omit empty", "all rows with unmatched"]
+
+#: How the names of columns begin that the caller's library computes.
+GIVEN = "rowpattern given "
 
 #: As `Pattern.match` takes it.
 Skip = tuple[Literal["past last row", "to next row", "to first", "to last"], str]
@@ -116,20 +119,6 @@ class GivenCondition(Record):
     location: SourceLocation
 
 
-class GivenMeasure(Record):
-    """A measure that the caller's library computes.
-
-    Attributes:
-        name: of the column of the answer.
-        place: how many measures stand before it.
-        location: where it stands in the clause's text.
-    """
-
-    name: str
-    place: int
-    location: SourceLocation
-
-
 class OrderKey(Record):
     """An expression of ORDER BY, and how it orders."""
 
@@ -206,7 +195,7 @@ class Clause(Record, frozen=False):
         outer: what it reads of the tables before LATERAL; None where it reads nothing of them.
         common: the WITH lists that the clause sees, outer ones first; none where it reads nothing but a table by name.
         given: conditions that are no expressions of the query.
-        given_measures: measures that are none, in order.
+        given_measures: names of measures that are none, each with the column that stands for it in its expression.
         parameters: those of its pattern and expressions; None where there is none.
         pattern_source: the pattern with the place of each part in the query, where parameters of it have values.
     """
@@ -234,7 +223,7 @@ class Clause(Record, frozen=False):
     outer: OuterTables | None = None
     common: list[CommonTables] = field(default_factory=list)
     given: list[GivenCondition] = field(default_factory=list)
-    given_measures: list[GivenMeasure] = field(default_factory=list)
+    given_measures: dict[str, str] = field(default_factory=dict)
     parameters: ClauseParameters | None = None
     pattern_source: Composed | None = None
 
@@ -247,4 +236,5 @@ class Clause(Record, frozen=False):
         keys = [key.expression for key in self.partition_by] + [key.expression for key in self.order_by]
         if self.within is not None:
             keys.append(self.within)
-        return keys + [each.expression for each in self.measures] + [each.condition for each in self.define]
+        measures = [each.expression for each in self.measures if each.name not in self.given_measures]
+        return keys + measures + [each.condition for each in self.define]

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import check_name, quoted
 from rowpattern.sql.duckdb.parser import parse_texts
+from rowpattern.sql.expression.nodes import Column
 from rowpattern.sql.parse.clause import (
+    GIVEN,
     Clause,
     Definition,
+    ExpressionSource,
     GivenCondition,
-    GivenMeasure,
     Measure,
     RowsShown,
     Skip,
@@ -36,7 +38,7 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at, nestin
 from rowpattern.sql.text.tokens import Token, closing_brackets, tokens_of
 
 if TYPE_CHECKING:
-    from rowpattern.sql.parse.clause import ExpressionSource, OrderKey, PartitionKey
+    from rowpattern.sql.parse.clause import OrderKey, PartitionKey
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.argument_text import PlacedArgument
 
@@ -234,7 +236,9 @@ class _ArgumentsParser:
 
     def parse(self, context: ExecutionContext | None) -> ParsedQuery:
         clause = self._clause()
-        shown = tuple(placed.name for placed in (*self._layout.given, *(each for _, each in self._given_measures())))
+        names = (name for name, _ in self._arguments.measures)
+        measures = [placed for name, placed in zip(names, self._layout.measures) if name in clause.given_measures]
+        shown = tuple(placed.name for placed in (*self._layout.given, *measures))
         parameters = find_parameters(self._text, shown)
         written = clause.expressions()
         for each in written:
@@ -282,9 +286,8 @@ class _ArgumentsParser:
             partition_by=[key for placed in layout.partition_by for key in self._reader(placed).partition_keys()],
             order_by=[key for placed in layout.order_by for key in self._reader(placed).order_keys()],
             measures=[
-                Measure(name, self._reader(placed).expression(), self._location(placed))
+                Measure(name, self._measure(name, placed), self._location(placed))
                 for (name, _), placed in zip(arguments.measures, layout.measures, strict=True)
-                if name not in arguments.given_measures
             ],
             rows_shown=arguments.rows_shown,
             skip=(mode, self._variable(target) if target else ""),
@@ -303,17 +306,14 @@ class _ArgumentsParser:
                 GivenCondition(self._variable(name), name, self._location(placed))
                 for (name, _), placed in zip(arguments.given, layout.given, strict=True)
             ],
-            given_measures=[
-                GivenMeasure(arguments.measures[place][0], place, self._location(placed))
-                for place, placed in self._given_measures()
-            ],
+            given_measures={name: _measure_column(name) for name in arguments.given_measures},
         )
 
-    def _given_measures(self) -> list[tuple[int, PlacedArgument]]:
-        """Return the measures that the caller's library computes: which of all each is, and where it stands."""
-        names = [name for name, _ in self._arguments.measures]
-        placed = enumerate(self._layout.measures)
-        return [(place, each) for place, each in placed if names[place] in self._arguments.given_measures]
+    def _measure(self, name: str, placed: PlacedArgument) -> ExpressionSource:
+        if name not in self._arguments.given_measures:
+            return self._reader(placed).expression()
+        column = Column((_measure_column(name),))
+        return ExpressionSource(placed.begin, placed.begin, "computed by the caller's library", column)
 
     def _location(self, placed: PlacedArgument) -> SourceLocation:
         return SourceLocation(self._text, placed.begin)
@@ -375,6 +375,11 @@ class _ArgumentReader(ClauseReader):
         if self._at < self._end:
             raise self._fail("expected the end of the argument")
         return found
+
+
+def _measure_column(name: str) -> str:
+    """Return the name of the column that a measure is which the caller's library computes."""
+    return f"{GIVEN}measure {name}"
 
 
 def _named_texts(arguments: ClauseArguments) -> list[tuple[str, str]]:

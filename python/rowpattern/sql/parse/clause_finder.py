@@ -6,16 +6,17 @@ from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rowpattern.errors import QuerySyntaxError
+from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
-from rowpattern.sql.parse.keywords import NOT_A_NAME
+from rowpattern.sql.parse.keywords import JOIN_WORDS, NOT_A_NAME
 from rowpattern.sql.parse.lateral import name_outer_columns
 from rowpattern.sql.parse.other_systems import instead_of_word
-from rowpattern.sql.parse.table_alias import alias_at, called
+from rowpattern.sql.parse.table_alias import alias_at, called, names_in_from
 from rowpattern.sql.parse.window import FoundWindows
-from rowpattern.sql.parse.with_list import WithList, read_with_list
+from rowpattern.sql.parse.with_list import IN_A_RECURSION, WithLists, read_with_list
+from rowpattern.sql.records import Record
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.source_location import SourceLocation, error_at
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.window import PatternWindow, WindowMarks
+    from rowpattern.sql.parse.with_list import WithList
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["find_clauses"]
+__all__ = ["FoundClauses", "find_clauses"]
 
 # Behind each of these a table begins.
 _BEFORE_A_TABLE = frozenset({"FROM", "JOIN"})
@@ -38,7 +40,7 @@ _IN_A_JOIN = frozenset({"AND", "AS", "CASE", "CAST", "COLLATE", "ELSE", "END", "
 _IN_A_JOIN |= {"ON", "OR", "THEN", "TRUE", "USING", "WHEN", "WITH"}
 
 # Words before LATERAL that are no part of the tables before it.
-_JOINING = frozenset({"CROSS", "INNER", "JOIN", "LATERAL", "LEFT", "OUTER"})
+_JOINING = JOIN_WORDS | {"LATERAL"}
 
 # Each of these ends FROM.
 _BEHIND_FROM = frozenset({"WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "OFFSET", "SELECT"})
@@ -52,9 +54,23 @@ _MOST_COPIED = 1 << 22
 _MOST_TOKENS_OF_A_TABLE = 1000
 
 
-def find_clauses(
-    sql: str, marks: WindowMarks, check: Callable[[], None] = no_limit
-) -> tuple[list[Clause], TextPiece, FoundWindows]:
+class FoundClauses(Record):
+    """What was found in a query.
+
+    Attributes:
+        clauses: inner ones first.
+        whole: the whole text with those that stand directly in it.
+        windows: those with row patterns.
+        with_lists: all WITH lists.
+    """
+
+    clauses: list[Clause]
+    whole: TextPiece
+    windows: FoundWindows
+    with_lists: WithLists
+
+
+def find_clauses(sql: str, marks: WindowMarks, check: Callable[[], None] = no_limit) -> FoundClauses:
     """Find the clauses of a query, and its windows with row patterns.
 
     Args:
@@ -62,11 +78,9 @@ def find_clauses(
         marks: what calls over such windows become.
         check: called now and then; it raises an error where time is over.
 
-    Returns:
-        the clauses, inner ones first, the whole text with those that stand directly in it, and the windows.
-
     Raises:
         QuerySyntaxError: brackets or quotes do not fit, it is more than one statement, or a clause is wrong.
+        UnsupportedQueryError: a clause stands where it cannot.
 
     Takes time linear in the text.
     """
@@ -79,7 +93,7 @@ def find_clauses(
     if any(token.word in {"OVER", "WINDOW"} for token in tokens):
         finder_module = imported("rowpattern.sql.parse.window_finder")
         windows = finder_module.find_windows(sql, tokens, finder.closing, marks, check)
-    return (*finder.find_clauses(windows.windows), windows)
+    return FoundClauses(*finder.find_clauses(windows.windows), windows, finder.with_lists)
 
 
 class _ClauseFinder:
@@ -87,6 +101,7 @@ class _ClauseFinder:
 
     Attributes:
         closing: which bracket closes which.
+        with_lists: those that were found.
     """
 
     def __init__(self, sql: str, tokens: list[Token]) -> None:
@@ -94,8 +109,7 @@ class _ClauseFinder:
         self._tokens = tokens
         self.closing = closing_brackets(sql, tokens)
         self._clauses: list[Clause] = []
-        # Those of the brackets around the place that is looked at, outer ones first.
-        self._lists: list[WithList] = []
+        self.with_lists = WithLists()
         self._copied = 0
         # The tables of queries around the place that is looked at, outer ones first: first token, and the one behind.
         self._outer: list[tuple[int, int]] = []
@@ -140,7 +154,6 @@ class _ClauseFinder:
 
     def _scan(self, begin: int, end: int) -> None:
         """Look through the tokens of one pair of brackets, or of the whole query."""
-        outer = len(self._lists)
         table = at = item = first = begin
         is_on = is_from = False
         parts: list[tuple[int, tuple[int, int] | None]] | None = None
@@ -159,8 +172,7 @@ class _ClauseFinder:
             elif word in _BEHIND_FROM:
                 is_from = False
             elif word == "WITH":
-                found = read_with_list(self._tokens, self.closing, at, end)
-                self._lists += [found] if found.tables else []
+                self.with_lists.add(read_with_list(self._tokens, self.closing, at, end))
             elif word == "MATCH_RECOGNIZE" and self._is_sign(at + 1, "("):
                 self._clause(table, at, end)
                 at = self.closing[at + 1] + 1
@@ -170,7 +182,7 @@ class _ClauseFinder:
             if at in self.closing:
                 window = self._windows.pop(token.begin, None)
                 if window is not None:
-                    window.clause.common = self._common(self._seen(at), token)
+                    window.clause.common = self._common(self.with_lists.seen(token.begin), token)
                 around: tuple[int, int] | None = None
                 if first < at - 1 and self._is_lateral(at, is_table=is_from):
                     around = (first, at - 1)
@@ -184,7 +196,6 @@ class _ClauseFinder:
                 del self._outer[len(self._outer) - (around is not None) :]
                 at = self.closing[at]
             at += 1
-        del self._lists[outer:]
 
     def _tables_of_queries(self, begin: int, end: int) -> list[tuple[int, tuple[int, int] | None]]:
         """Return of each SELECT directly in some brackets the token behind it, and where its tables stand."""
@@ -206,18 +217,6 @@ class _ClauseFinder:
         word = self._word(at - 1)
         return word == "LATERAL" or (is_table and (word == "JOIN" or self._is_sign(at - 1, ",")))
 
-    # WITH lists.
-
-    def _seen(self, at: int) -> list[WithList]:
-        """Return the parts of WITH lists that a table at a token sees, outer ones first."""
-        begin = self._tokens[at].begin
-        seen = []
-        for each in self._lists:
-            before = each.tables[: bisect_left([end for _, _, end in each.tables], begin + 1)]
-            if before:
-                seen.append(WithList(each.recursive, before))
-        return seen
-
     # Clauses.
 
     def _clause(self, table: int, at: int, end: int) -> None:
@@ -229,8 +228,12 @@ class _ClauseFinder:
         name, source_name = self._table(table, at)
         closing = self.closing[at + 1]
         source = TextPiece(self._tokens[table].begin, self._tokens[at - 1].end)
-        seen = self._seen(table)
-        if name is not None and any(lowered(name) == lowered(each) for one in seen for each, _, _ in one.tables):
+        seen = self.with_lists.seen(source.begin)
+        names = {each.name for one in seen for each in one.tables}
+        if not names.isdisjoint(self.with_lists.recursions(source.begin)):
+            # In the clause's texts the name would mean the table of an outer list.
+            raise error_at(IN_A_RECURSION, location, UnsupportedQueryError)
+        if name is not None and lowered(name) in names:
             name = None
         clause = ClauseReader(self._sql, self._tokens, self.closing, at + 2, closing).read(
             source, name, source_name, location
@@ -269,33 +272,19 @@ class _ClauseFinder:
 
     def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
-        self._copied += sum(each.tables[-1][2] - each.tables[0][1] for each in seen)
+        self._copied += sum(each.tables[-1].end - each.tables[0].begin for each in seen)
         if self._copied > _MOST_COPIED:
             message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
             raise self._fail(message, token)
-        return [CommonTables(each.recursive, [TextPiece(begin, end) for _, begin, end in each.tables]) for each in seen]
+        return [CommonTables(each.recursive, [TextPiece(one.begin, one.end) for one in each.tables]) for each in seen]
 
     def _outer_tables(self, begin: int, end: int) -> OuterTables:
         """Return what stands before LATERAL, of which the last comma or JOIN is no part."""
         while end > begin and (self._is_sign(end - 1, ",") or self._word(end - 1) in _JOINING):
             end -= 1
-        names = set()
-        of_table: list[int] = []
-        is_condition = False
-        for at in [*self._outside_brackets(begin, end), end]:
-            word = self._word(at)
-            if at == end or word == "JOIN" or self._is_sign(at, ","):
-                while of_table and self._word(of_table[-1]) in _JOINING:
-                    of_table.pop()
-                called = self._called(of_table)
-                names |= set() if called is None else {lowered(called)}
-                of_table, is_condition = [], False
-                continue
-            is_condition |= word in {"ON", "USING"}
-            if not is_condition:
-                of_table.append(at)
+        names = names_in_from(self._tokens[at] for at in self._outside_brackets(begin, end))
         piece = TextPiece(self._tokens[begin].begin, self._tokens[end - 1].end)
-        return OuterTables(piece, frozenset(names))
+        return OuterTables(piece, frozenset(map(lowered, names)))
 
     def _table(self, begin: int, end: int) -> tuple[str | None, str | None]:
         """Look at the tokens before a clause: a table with or without an alias.

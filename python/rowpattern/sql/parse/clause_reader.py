@@ -221,9 +221,10 @@ class ClauseReader:
         if begin >= end:
             raise self._fail(expected, self._tokens[begin])
         first, last = self._tokens[begin].begin, self._tokens[end - 1].end
-        inside = next((each for each in self._tokens[begin:end] if each.word == "MATCH_RECOGNIZE"), None)
-        if inside is not None:
-            raise self._fail("MATCH_RECOGNIZE cannot stand in an expression of MATCH_RECOGNIZE", inside)
+        for token, behind in zip(self._tokens[begin:end], self._tokens[begin + 1 : end]):
+            # A column may be called so.
+            if token.word == "MATCH_RECOGNIZE" and behind.is_sign("("):
+                raise self._fail("MATCH_RECOGNIZE cannot stand in an expression of MATCH_RECOGNIZE", token)
         subqueries = find_subqueries(self._sql, self._tokens, self._closing, begin, end)
         return ExpressionSource(first, last, " ".join(self._sql[first:last].split()), subqueries=subqueries)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["BEHIND_A_TABLE", "NOT_A_NAME", "bare_names", "ends_expression", "part_meant"]
+__all__ = ["BEHIND_A_TABLE", "JOIN_WORDS", "NOT_A_NAME", "bare_names", "ends_expression", "part_meant"]
 
 #: DuckDB's reserved words.
 NOT_A_NAME = frozenset(
@@ -35,8 +35,9 @@ _BETWEEN_VALUES = frozenset({"IS", "LIKE", "ILIKE", "GLOB", "SIMILAR", "BETWEEN"
 _QUOTED_FOR_DUCKDB = frozenset(
     "AT AUTHORIZATION BINARY COLLATION CONCURRENTLY FREEZE FULL GLOB LEFT RIGHT VERBOSE".split()
 )
-_JOIN_WORDS = frozenset(
-    {"ANTI", "ASOF", "FULL", "INNER", "JOIN", "LEFT", "NATURAL", "OUTER", "POSITIONAL", "RIGHT", "SEMI"}
+#: Words of a join between two tables.
+JOIN_WORDS = frozenset(
+    {"ANTI", "ASOF", "CROSS", "FULL", "INNER", "JOIN", "LEFT", "NATURAL", "OUTER", "POSITIONAL", "RIGHT", "SEMI"}
 )
 
 
@@ -68,8 +69,8 @@ def bare_names(tokens: Sequence[Token]) -> Iterator[Token]:
             continue
         before = tokens[at - 1] if at else None
         behind = tokens[at + 1] if at + 1 < len(tokens) else None
-        if before is not None and (ends_expression(before) or before.is_sign(".") or before.word in _JOIN_WORDS):
+        if before is not None and (ends_expression(before) or before.is_sign(".") or before.word in JOIN_WORDS):
             continue
-        if behind is not None and (behind.text in {"(", "{"} or behind.kind == "text" or behind.word in _JOIN_WORDS):
+        if behind is not None and (behind.text in {"(", "{"} or behind.kind == "text" or behind.word in JOIN_WORDS):
             continue
         yield token

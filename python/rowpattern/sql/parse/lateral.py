@@ -93,7 +93,7 @@ def _equal_keys(
             if not is_own or len(of_outer) != 2 or lowered(of_outer[0].text) not in outer.names:  # noqa: PLR2004
                 continue
             if lowered(own[-1].text) in keys:
-                yield keys[lowered(own[-1].text)], *of_outer
+                yield keys[lowered(own[-1].text)], of_outer[0], of_outer[1]
 
 
 def _names(tokens: Sequence[Token]) -> list[Token]:

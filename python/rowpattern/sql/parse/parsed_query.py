@@ -32,6 +32,7 @@ class ParsedQuery(Record):
         sources: the same for the table before each clause, by the clause's number; none where it is only a name.
         subqueries: what DuckDB executes for each subquery in a clause, by its place: rows of texts and types.
         tables: names of tables that the query does not make itself, each with the place where it stands first.
+        made_later: those of them that a WITH list makes too, but behind a place that reads one.
         duckdb_tables: those that `outer`, `sources` and `subqueries` read, each with how often one of these texts names
             it at most.
         windows: for `outer` (None), for clauses' sources (by their numbers) and for subqueries in clauses (by
@@ -60,6 +61,7 @@ class ParsedQuery(Record):
     windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
     shows_windows: bool = False
     arguments_key: str | None = None
+    made_later: frozenset[str] = frozenset()
     parameters: tuple[PlacedParameter, ...] = ()
     text_parameters: dict[str, list[TextParameter]] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from rowpattern.sql.parse.statement_shape import is_row_by_row, is_second_half, 
 from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.parse.texts_around import TextsAround
 from rowpattern.sql.parse.window import WindowMarks
+from rowpattern.sql.parse.with_list import IN_A_RECURSION
 from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.text.parameters import PlacedParameter, find_parameters
@@ -30,9 +31,9 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at, nestin
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from rowpattern.sql.parse.clause import Clause, TextPiece
+    from rowpattern.sql.parse.clause_finder import FoundClauses
+    from rowpattern.sql.parse.query_reader import TableRead
     from rowpattern.sql.parse.texts_around import TextAround
-    from rowpattern.sql.parse.window import FoundWindows
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -62,17 +63,15 @@ def parse(sql: str, context: ExecutionContext | None = None) -> ParsedQuery:
     if "|>" in sql:
         sql = imported("rowpattern.sql.parse.pipes").without_pipes(sql, check)
     marks = WindowMarks()
-    clauses, whole, windows = find_clauses(sql, marks, check)
-    return _QueryParser(sql, clauses, whole, windows, marks, find_parameters(sql), context).parse()
+    found = find_clauses(sql, marks, check)
+    return _QueryParser(sql, found, marks, find_parameters(sql), context).parse()
 
 
 class _QueryParser:
-    def __init__(  # noqa: PLR0917 - used once
+    def __init__(
         self,
         sql: str,
-        clauses: list[Clause],
-        whole: TextPiece,
-        windows: FoundWindows,
+        found: FoundClauses,
         marks: WindowMarks,
         parameters: tuple[PlacedParameter, ...],
         context: ExecutionContext | None,
@@ -80,16 +79,17 @@ class _QueryParser:
         self._sql = sql
         self._parameters = parameters
         self._names = {each.begin: each.name for each in parameters}
-        texts = TextsAround(sql, self._names, windows.edits)
+        texts = TextsAround(sql, self._names, found.windows.edits)
         self._text_parameters: dict[str, list[TextParameter]] = {}
         self._context = context
-        self._clauses = clauses
-        self._windows = windows.windows
+        self._clauses = clauses = found.clauses
+        self._with_lists = found.with_lists
+        self._windows = found.windows.windows
         self._marks = marks
         self._answers = {result_name(clause): clause for clause in clauses}
-        self._outer = texts.whole(whole)
+        self._outer = texts.whole(found.whole)
         self._sources = {clause.number: texts.source(clause) for clause in clauses if clause.table is None}
-        owners = [*clauses, *(each.clause for each in windows.windows)]
+        owners = [*clauses, *(each.clause for each in found.windows.windows)]
         self._subqueries = {
             subquery.first: texts.subquery(clause, subquery) for clause in owners for subquery in clause.subqueries()
         }
@@ -97,6 +97,7 @@ class _QueryParser:
             message = f"the clauses have more than {_MOST_SUBQUERIES} subqueries; put what they give into a table"
             raise error_at(message, owners[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
+        self._made_later: set[str] = set()
         self._duckdb_tables: Counter[str] = Counter()
         self._may_need_zone = False
 
@@ -125,7 +126,7 @@ class _QueryParser:
         for clause in self._clauses:
             clause.parameters = parameters_of(clause, self._parameters)
             if clause.table is not None:
-                self._tables.setdefault(clause.table, SourceLocation(self._sql, clause.source.begin))
+                self._add_table(clause.table, SourceLocation(self._sql, clause.source.begin), is_inside=True)
         statement: dict[str, Any] = {}
         texts_around: list[str] = []
         steps: dict[int | None, tuple[WindowStep, ...]] = {}
@@ -162,6 +163,7 @@ class _QueryParser:
             windows=steps,
             shows_windows=is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
+            made_later=frozenset(self._made_later),
             duckdb_tables=self._duckdb_tables,
             projection=shown,
             is_row_by_row=not steps and len(self._clauses) == 1 and is_row_by_row(statement, self._clauses[0]),
@@ -186,8 +188,7 @@ class _QueryParser:
                 continue
             if lowered(table.name).startswith(OWN_NAMES):
                 raise self._taken(table.name, table.location)
-            # Without its place in the tree (`TABLE t`) it is looked for in the text, for errors.
-            self._tables.setdefault(table.name, table.location or self._location_of(table.name))
+            self._add_table(table.name, self._place_of(table), is_inside=around is not self._outer)
             named[table.name] += 1
         for name in reader.made:
             if lowered(name).startswith(OWN_NAMES):
@@ -203,9 +204,31 @@ class _QueryParser:
         self._duckdb_tables |= named
         return statement
 
+    def _add_table(self, name: str, location: SourceLocation, *, is_inside: bool) -> None:
+        """Note a table that the query does not make itself; `is_inside` says that it is read by a clause."""
+        self._check()
+        unseen = self._with_lists.unseen(lowered(name), location.offset)
+        if unseen == "recursion" and is_inside:
+            raise error_at(IN_A_RECURSION, location, UnsupportedQueryError)
+        if unseen == "later":
+            self._made_later.add(name)
+        self._tables.setdefault(name, location)
+
     def _taken(self, name: str, location: SourceLocation | None) -> UnsupportedQueryError:
         message = f'the name "{name}" is taken: those that begin with "{OWN_NAMES}" are for answers of clauses'
         return error_at(message, location or self._location_of(name), UnsupportedQueryError)
+
+    def _place_of(self, table: TableRead) -> SourceLocation:
+        """Return where a table is named; one without its place in the tree (`TABLE t`) is looked for in the text."""
+        if table.location is not None:
+            return table.location
+        tokens = tokens_of(self._sql)
+        named = (
+            token.begin
+            for before, token in zip(tokens, tokens[1:])
+            if before.word == "TABLE" and token.is_name and token.text == table.name
+        )
+        return SourceLocation(self._sql, next(named, 0))
 
     def _location_of(self, name: str) -> SourceLocation:
         """Return where a name stands first in the query."""

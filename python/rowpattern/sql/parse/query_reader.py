@@ -334,6 +334,11 @@ class QueryReader(TreeReader):
     def _own_name(self, name: str, arguments: list[Argument], keys: Fields) -> str:  # noqa: ARG002 - nothing to refuse
         return name
 
+    def _named_field(self, argument: Argument, function: str, keys: Fields) -> Argument:
+        # `*COLUMNS(...)` stands for columns, each of which names a field.
+        is_unpacked = isinstance(argument.value, Opaque) and argument.value.kind == "operator_unpack"
+        return argument if is_unpacked else super()._named_field(argument, function, keys)
+
     def _more_functions(self) -> frozenset[str]:
         return WINDOWS | AROUND_CLAUSES | {"unnest"}
 

@@ -1,17 +1,17 @@
-"""What a table in FROM is called, by its tokens."""
+"""What tables in FROM are called, by their tokens."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rowpattern.sql.parse.keywords import BEHIND_A_TABLE
+from rowpattern.sql.parse.keywords import BEHIND_A_TABLE, JOIN_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["alias_at", "called"]
+__all__ = ["alias_at", "called", "names_in_from"]
 
 
 def alias_at(tokens: Sequence[Token], at: int, end: int) -> str | None:
@@ -48,3 +48,32 @@ def _is_alias(token: Token, before: Token) -> bool:
     if before.word == "AS":
         return True
     return before.word not in BEHIND_A_TABLE and (before.is_name or before.is_sign("(") or before.kind == "text")
+
+
+def names_in_from(tokens: Iterable[Token]) -> list[str]:
+    """Return what the tables of FROM are called that stand before what follows it: not those behind SEMI or ANTI JOIN.
+
+    Args:
+        tokens: those outside of brackets of tables and what joins them.
+    """
+    tables: list[list[Token]] = [[]]
+    is_condition = False
+    for token in tokens:
+        if token.word == "JOIN" or token.is_sign(","):
+            tables.append([])
+            is_condition = False
+            continue
+        # Words of the next join stand behind a condition too.
+        is_condition = (is_condition or token.word in {"ON", "USING"}) and token.word not in {"ANTI", "SEMI"}
+        if not is_condition:
+            tables[-1].append(token)
+    names = []
+    is_shown = True
+    for table in tables:
+        was_shown, is_shown = is_shown, not (table and table[-1].word in {"ANTI", "SEMI"})
+        while table and table[-1].word in JOIN_WORDS:
+            table.pop()
+        name = called(table[1:] if table and table[0].word == "LATERAL" else table)
+        if name is not None and was_shown:
+            names.append(name)
+    return names

@@ -68,8 +68,8 @@ class TextsAround:
         lateral = f") AS {quoted(_OUTER_ROWS)}, LATERAL (SELECT * FROM "
         distinct = f"SELECT * FROM (SELECT DISTINCT {structs} FROM "
         wanted: list[str | TextPiece] = []
-        for key, column in clause.outer.equal_keys:
-            wanted += [" AND (" if wanted else " WHERE (", TextPiece(*key), ") = (", TextPiece(*column), ")"]
+        for key, of_outer in clause.outer.equal_keys:
+            wanted += [" AND (" if wanted else " WHERE (", TextPiece(*key), ") = (", TextPiece(*of_outer), ")"]
         return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, *wanted, ")")
 
     def subquery(self, clause: Clause, subquery: Subquery) -> TextAround:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql.parse.select_halves import PlannedStep, SelectHalves
 from rowpattern.sql.parse.tree_parts import Json, expressions
+from rowpattern.sql.parse.with_list import IN_A_RECURSION
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ class Splitter:
         if node.get("type") == "RECURSIVE_CTE_NODE":
             calls = [call for each in (node["left"], node["right"]) for call in self._calls_in_query(each)]
             if calls:
-                message = "a row pattern cannot stand in a recursive query; write it in the query around"
-                raise self._fail(message, calls[0], UnsupportedQueryError)
+                raise self._fail(IN_A_RECURSION, calls[0], UnsupportedQueryError)
             return
         if node.get("type") == _SET_OPERATION:
             for each in node.get("children", []):

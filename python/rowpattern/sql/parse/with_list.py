@@ -1,17 +1,43 @@
-"""A WITH list, found by its tokens."""
+"""WITH lists, found by their tokens: which tables they make, and which of them a place in the query sees."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Literal
 
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.records import Record, field
+from rowpattern.sql.text.tokens import outside_brackets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["WithList", "read_with_list"]
+__all__ = ["IN_A_RECURSION", "MadeTable", "Unseen", "WithList", "WithLists", "read_with_list"]
+
+#: Said of a clause, and of a window, over rows that a recursive query has so far.
+IN_A_RECURSION = "a row pattern cannot stand in a recursive query; write it in the query around"
+
+#: Why a name means no table that a WITH list has made: it means the rows that a recursive query has so far, or the list
+#: makes it further on.
+Unseen = Literal["recursion", "later"]
+
+
+class MadeTable(Record):
+    """A table that a WITH list makes.
+
+    Attributes:
+        name: as names of tables are compared.
+        begin: the first character of its definition, which begins with the name.
+        end: the character behind its definition.
+        recursion: from which character of it on the name means the rows that it has so far; None where it never does.
+    """
+
+    name: str
+    begin: int
+    end: int
+    recursion: int | None
 
 
 class WithList(Record, frozen=False):
@@ -19,17 +45,21 @@ class WithList(Record, frozen=False):
 
     Attributes:
         recursive: whether it is WITH RECURSIVE.
-        tables: each table's name, the first character of its definition, and the one behind its last.
+        begin: its first character.
+        end: the character behind the query that has the list.
+        tables: those that it makes, in order.
         behind: the token behind the list.
     """
 
     recursive: bool
-    tables: list[tuple[str, int, int]] = field(default_factory=list)
+    begin: int
+    end: int
+    tables: list[MadeTable] = field(default_factory=list)
     behind: int = 0
 
 
 def read_with_list(tokens: Sequence[Token], closing: Mapping[int, int], at: int, end: int) -> WithList:
-    """Read the list that begins with the word WITH at a token, and ends before another one.
+    """Read the list that begins with the word WITH at a token, in a query that ends before another one.
 
     It has no tables where the word begins something else.
     """
@@ -40,10 +70,10 @@ def read_with_list(tokens: Sequence[Token], closing: Mapping[int, int], at: int,
     def is_sign(at: int, sign: str) -> bool:
         return at < end and tokens[at].is_sign(sign)
 
-    found = WithList(word(at + 1) == "RECURSIVE")
+    found = WithList(word(at + 1) == "RECURSIVE", tokens[at].begin, tokens[end - 1].end)
     at += 2 if found.recursive else 1
     while at < end and tokens[at].is_name:
-        name, first = tokens[at].text, tokens[at].begin
+        name = tokens[at]
         at += 1
         at = closing[at] + 1 if is_sign(at, "(") else at
         if word(at) == "USING":
@@ -56,11 +86,69 @@ def read_with_list(tokens: Sequence[Token], closing: Mapping[int, int], at: int,
         at += word(at) == "MATERIALIZED"
         if not is_sign(at, "("):
             break
-        at = closing[at]
-        found.tables.append((name, first, tokens[at].end))
+        begin, at = at, closing[at]
+        recursion = _recursion(tokens, closing, begin, at) if found.recursive else None
+        found.tables.append(MadeTable(lowered(name.text), name.begin, tokens[at].end, recursion))
         at += 1
         if not is_sign(at, ","):
             break
         at += 1
     found.behind = at
     return found
+
+
+def _recursion(tokens: Sequence[Token], closing: Mapping[int, int], begin: int, end: int) -> int | None:
+    """Return the character behind the first UNION of a query in brackets; None where it has none."""
+    while closing.get(begin + 1) == end - 1:
+        begin, end = begin + 1, end - 1
+    unions = (tokens[at].end for at in outside_brackets(closing, begin + 1, end) if tokens[at].word == "UNION")
+    return next(unions, None)
+
+
+class WithLists:
+    """The WITH lists of a query, as they are found from its beginning to its end."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._lists: list[WithList] = []
+        self._by_name: dict[str, list[tuple[WithList, MadeTable]]] = {}
+
+    def add(self, found: WithList) -> None:
+        """Add the next one; outer ones come before those in them."""
+        if found.tables:
+            self._lists.append(found)
+        for each in found.tables:
+            self._by_name.setdefault(each.name, []).append((found, each))
+
+    def seen(self, offset: int) -> list[WithList]:
+        """Return the parts of the lists that a character of the query sees, outer ones first."""
+        seen = []
+        for each in self._lists:
+            before = bisect_left([table.end for table in each.tables], offset + 1)
+            if before and offset < each.end:
+                seen.append(WithList(each.recursive, each.begin, each.end, each.tables[:before]))
+        return seen
+
+    def unseen(self, name: str, offset: int) -> Unseen | None:
+        """Say why a name means no table that a list has made, at a character of the query.
+
+        None where it means one, and where no list has to do with it.
+
+        Args:
+            name: as names of tables are compared.
+            offset: the character.
+        """
+        is_later = False
+        for found, table in reversed(self._by_name.get(name, ())):
+            if not found.begin <= offset < found.end:
+                continue
+            if table.end <= offset:
+                return None
+            if table.recursion is not None and table.recursion <= offset:
+                return "recursion"
+            is_later |= offset < table.begin
+        return "later" if is_later else None
+
+    def recursions(self, offset: int) -> list[str]:
+        """Return the names that mean, at a character of the query, rows that a recursive query has so far."""
+        return [name for name in self._by_name if self.unseen(name, offset) == "recursion"]

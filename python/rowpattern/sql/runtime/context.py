@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from copy import copy
 from typing import TYPE_CHECKING, Any, Callable, Literal, NamedTuple
 
 from rowpattern._core import QueryRun
@@ -71,7 +72,7 @@ class ExecutionContext:
         threads: the most threads that work on it.
         steps: what was done.
         time_zone: that of expressions that need one; None for that of the columns which they read.
-        given_mb: the limit of memory that the caller knows, where this is a part of it.
+        stated_mb: the limit of memory that the caller knows, where this is a part of it.
         read_rows: how many rows the query's tables have, or a stream has read.
         answered_rows: how many rows the answer has, or had so far.
         read_bytes: how many bytes of columns a stream has read.
@@ -89,26 +90,24 @@ class ExecutionContext:
         progress: Callable[[Progress], object] | bool | None = None,
         threads: int = 1,
         *,
-        steps: list[Step] | None = None,
         begun: float | None = None,
         time_zone: str | None = None,
-        stated_mb: float | None = None,
         run: QueryRun | None = None,
         cancellable: bool = False,
         prefer: Literal["first", "longest"] = "first",
         parameters: Any = None,
         given: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
-        """Begin a query, or a part of one that has begun."""
+        """Begin a query."""
         self.memory_mb = memory_mb
         self.seconds = seconds
         self.progress = progress
         self.threads = threads
-        self.steps: list[Step] = [] if steps is None else steps
+        self.steps: list[Step] = []
         self.begun = time.perf_counter() if begun is None else begun
         self.held_bytes = 0
         self.time_zone = time_zone
-        self.stated_mb = stated_mb
+        self.stated_mb: float | None = None
         self.read_rows = 0
         self.read_bytes = 0
         self.answered_rows = 0
@@ -197,21 +196,11 @@ class ExecutionContext:
 
     def part(self, share: float) -> ExecutionContext:
         """Return the limits of a part of the query that has this share of the memory."""
-        return ExecutionContext(
-            self.memory_mb * share,
-            self.seconds,
-            self.progress,
-            self.threads,
-            steps=self.steps,
-            begun=self.begun,
-            time_zone=self.time_zone,
-            stated_mb=self.limit_mb,
-            run=self.run,
-            cancellable=self.cancellable,
-            prefer=self.prefer,
-            parameters=self.parameters,
-            given=self.given,
-        )
+        part = copy(self)
+        part.memory_mb, part.stated_mb = self.memory_mb * share, self.limit_mb
+        part.held_bytes = part.read_rows = part.read_bytes = part.answered_rows = 0
+        part._holding = threading.Lock()  # noqa: SLF001 - of this class
+        return part
 
     def exclude_since(self, begun: float) -> None:
         """Take no account of the time since then: the caller was at work, not the query."""

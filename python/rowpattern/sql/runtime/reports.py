@@ -9,17 +9,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from rowpattern.errors import (
-    InternalError,
-    PatternSyntaxError,
-    QueryBusyError,
-    QueryCancelledError,
-    QueryError,
-    QueryLimitError,
-    QuerySyntaxError,
-    RowPatternError,
-    UnsupportedQueryError,
-)
+from rowpattern import errors
 
 if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext, Step
@@ -121,17 +111,17 @@ def report_end(question: object, context: ExecutionContext, error: BaseException
 
 
 def _failure(error: BaseException, context: ExecutionContext) -> str:
-    if isinstance(error, QueryLimitError) and not isinstance(error, QueryBusyError):
+    if isinstance(error, errors.QueryLimitError) and not isinstance(error, errors.QueryBusyError):
         return "memory" if context.seconds_left else "time"
     kinds = (
-        (QueryBusyError, "busy"),
-        (QueryCancelledError, "cancelled"),
-        (UnsupportedQueryError, "unsupported"),
-        ((QuerySyntaxError, PatternSyntaxError), "syntax"),
-        (QueryError, "query"),
-        (InternalError, "internal"),
+        (errors.QueryBusyError, "busy"),
+        (errors.QueryCancelledError, "cancelled"),
+        (errors.UnsupportedQueryError, "unsupported"),
+        ((errors.QuerySyntaxError, errors.PatternSyntaxError), "syntax"),
+        (errors.QueryError, "query"),
+        (errors.InternalError, "internal"),
         # A name of the pattern, a skip that leads nowhere.
-        (RowPatternError, "query"),
+        (errors.RowPatternError, "query"),
         ((KeyboardInterrupt, SystemExit, GeneratorExit), "interrupted"),
     )
     return next((name for kind, name in kinds if isinstance(error, kind)), "other")

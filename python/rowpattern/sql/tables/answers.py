@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
-from rowpattern.sql.arrow.encodings import is_view, readable_type
+from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable_type
 from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.runtime.no_limit import no_limit
@@ -76,6 +76,8 @@ class Answer:
         return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
+# Types of values that no table has as views.
+_NEVER_VIEWS = PLAIN_TYPES - {pa.string().id, pa.large_string().id}
 # Columns of so few bytes are copied in less time than pandas takes to make a block.
 _SMALL_COLUMN_BYTES = 1 << 16
 
@@ -159,7 +161,10 @@ def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[],
 
 
 def _has_intervals(column: AnswerColumn) -> bool:
-    return not isinstance(column.values, PandasValues) and has_intervals(column.values.type)
+    if isinstance(column.values, PandasValues):
+        return False
+    kind = column.values.type
+    return kind.id not in PLAIN_TYPES and has_intervals(kind)
 
 
 def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
@@ -187,8 +192,9 @@ def _as_polars(answer: Answer, source: Table | None) -> Any:
         else:
             plain.append(AnswerColumn(column.name, values))
     frame = polars.from_arrow(Answer(plain).arrow())
-    # It gives columns without a name another one.
-    frame.columns = [column.name for column in plain]
+    if not all(column.name for column in plain):
+        # It gives columns without a name another one.
+        frame.columns = [column.name for column in plain]
     return frame.with_columns(own.alias(name) for name, own in typed.items()) if typed else frame
 
 
@@ -218,6 +224,8 @@ def _as_relation(answer: Answer, table: pa.Table, source: Table | None) -> Any:
 
 def _restored_view(column: AnswerColumn, source: Table | None) -> AnswerColumn:
     values = column.arrow()
+    if values.type.id in _NEVER_VIEWS:
+        return column
     if source is not None:
         values = None if column.origin is None else source.restore(column.origin, values)
     elif is_view(values.type):
@@ -236,8 +244,13 @@ def _as_pandas(answer: Answer, source: Table | None, check: Callable[[], None]) 
     index = pd.RangeIndex(rows)
     # pandas 3 takes numbers as they are, in less than half of the time.
     made = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
-    if made is not None and arrays and all(type(each) is np.ndarray and each.dtype != object for each in arrays):
-        return made(_blocks(arrays), index=index, columns=names)
+    if arrays and all(type(each) is np.ndarray and each.dtype != object for each in arrays):
+        if made is not None:
+            return made(_blocks(arrays), index=index, columns=names)
+        # pandas 2 copies them, which takes less time of small ones than to look at each.
+        copied = getattr(pd.DataFrame, "_from_arrays", None)
+        if copied is not None and 8 * rows <= _SMALL_COLUMN_BYTES:
+            return copied(arrays, names, index, verify_integrity=False)
     frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
     frame.columns = names
     return frame

@@ -88,11 +88,15 @@ def read_table(value: Any, name: str, stopped: Callable[[], bool] = _never) -> T
 
 def common_kind(tables: Mapping[str, Table]) -> str:
     """Return the kind in which to answer: that of the tables, or Arrow where there are none or several kinds."""
+    if len(tables) == 1:
+        return next(iter(tables.values())).kind
     kinds = {table.kind for table in tables.values()}
     return kinds.pop() if len(kinds) == 1 else "arrow"
 
 
 def only_table(tables: Mapping[str, Table]) -> Table | None:
     """Return the one table that all names mean, or None where they mean several or there is none."""
+    if len(tables) == 1:
+        return next(iter(tables.values()))
     different = {id(table): table for table in tables.values()}
     return next(iter(different.values())) if len(different) == 1 else None

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PandasValues", "from_pandas", "objects_of", "taken"]
 
-# Objects of a piece: that of the first, and the most. In between as many as were converted in so long before: other
-# threads have no interpreter meanwhile, and a text takes 20 ns, a decimal half a microsecond, a list one.
+# Objects are converted in pieces, as other threads have no interpreter meanwhile: a first one of so many objects, then
+# as many as the piece before says can be converted in `_PIECE_SECONDS`, and at most so many. A text takes 20 ns, a
+# decimal half a microsecond, a list a microsecond.
 _FIRST_PIECE = 1 << 12
 _LARGEST_PIECE = 1 << 18
 _PIECE_SECONDS = 0.004
@@ -57,7 +58,7 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = no_limit) ->
         check: called now and then where it takes long; it raises an error where time is over.
 
     Raises:
-        QueryError: they are of no one type.
+        QueryError: they have no common type.
     """
     try:
         array = _numbers(values) if isinstance(values, np.ndarray) else None
@@ -75,13 +76,15 @@ def from_pandas(values: Any, name: str, check: Callable[[], None] = no_limit) ->
 
 
 def _numbers(values: np.ndarray[Any, Any]) -> pa.Array | None:
-    """Return numbers with a fraction and times, NaN and NaT as NULL, without a copy; None for other values.
+    """Return numbers and times, NaN and NaT as NULL, without a copy; None for other values.
 
-    pyarrow looks at each in a loop of its own, which takes longer than to compare all of them with others.
+    pyarrow looks for NaN value by value, which takes longer than one pass of numpy over all of them.
     """
     dtype = values.dtype
+    if dtype.kind in "iu" and dtype.isnative:
+        return from_numpy(values)
     if dtype.kind == "f" and dtype.itemsize in _FLOAT_BYTES and dtype.isnative:
-        # The least number is NaN where any is.
+        # The minimum is NaN where any number is.
         has_nulls = len(values) > 0 and np.isnan(values.min())
         return from_numpy(values, np.isnan(values) if has_nulls else None)
     if dtype.kind in "mM" and dtype.isnative:

@@ -71,11 +71,11 @@ class PolarsTable(Table):
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
         """Return integers of 128 bits as what they were; None where Polars makes that of them anyway."""
+        # Polars has its own types of all others of Arrow's.
+        if not pa.types.is_decimal(values.type):
+            return None
         dtype = self._frame.get_column(name).dtype
-        if is_wide(dtype) and pa.types.is_decimal(values.type):
-            return sys.modules["polars"].from_arrow(values).cast(dtype)
-        # Polars has its own types of Arrow's.
-        return None
+        return sys.modules["polars"].from_arrow(values).cast(dtype) if is_wide(dtype) else None
 
     def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
         """Return nothing: Polars' types say everything."""

@@ -49,6 +49,8 @@ class Table:
     def __init__(self, table: pa.Table, kind: str = "arrow", *, is_checked: bool = False) -> None:
         """Take an Arrow table; `is_checked` says that its names and values were checked before."""
         self._table = table
+        # Asking the table for it makes a new object each time.
+        self._schema = table.schema
         self.kind = kind
         self.names = list(table.column_names)
         self.rows: int = table.num_rows
@@ -83,7 +85,7 @@ class Table:
 
     def _text_views(self, name: str) -> pa.ChunkedArray | None:
         """Return a column of texts that are views; None where it is another."""
-        is_text_view = pa.types.is_string_view(self._table.schema.field(name).type)
+        is_text_view = pa.types.is_string_view(self._schema.field(name).type)
         return self._table.column(name) if is_text_view else None
 
     def shown(self, name: str) -> pa.ChunkedArray:
@@ -137,7 +139,7 @@ class Table:
 
     def metadata(self, name: str) -> dict[bytes, bytes] | None:
         """Return what the field of a column says beside its type: of extension types that pyarrow does not know."""
-        found: dict[bytes, bytes] | None = self._table.schema.field(name).metadata
+        found: dict[bytes, bytes] | None = self._schema.field(name).metadata
         return found
 
     def arrow(self) -> pa.Table:
@@ -159,7 +161,7 @@ class Table:
 
     def restore(self, name: str, values: pa.ChunkedArray) -> Any:
         """Return values of a column in the form that the column had; None where they are in it already."""
-        kind = self._table.schema.field(name).type
+        kind = self._schema.field(name).type
         return values.cast(kind) if is_view(kind) else None
 
     def like(self, frame: Any) -> Any:

@@ -8,7 +8,9 @@ use super::rounds::Asking;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::expression::{Aggregate, Condition, Expression, MatchSoFar, RowContext, Surroundings, ValueColumn};
-use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy};
+use crate::matcher::{
+    Attempt, BackwardPass, Candidate, Context, Ending, MatchResult, Output, SearchError, SinceLook, Sink, Strategy,
+};
 use crate::rows::{Choice, Prefer, Skip, Target, VariableSet};
 
 /// Steps between two looks at the limits: about a tenth of a millisecond.
@@ -76,7 +78,7 @@ pub struct Backtracking<'a> {
     found: Vec<(u8, u32)>,
     /// By variable, the steps that evaluating its condition takes as long as.
     costs: Vec<usize>,
-    steps_since_look: usize,
+    since_look: SinceLook,
     taken: u64,
 }
 
@@ -97,7 +99,7 @@ impl<'a> Backtracking<'a> {
             choice: Choice::default(),
             found: Vec::new(),
             costs: conditions.costs(),
-            steps_since_look: 0,
+            since_look: SinceLook::default(),
             taken: 0,
         }
     }
@@ -129,12 +131,7 @@ impl<'a> Backtracking<'a> {
     /// Looks at the limits now and then, after what took as long as `steps` steps.
     #[inline]
     fn look(&mut self, context: &mut Context<'_>, steps: usize) -> Result<(), Stopped> {
-        self.steps_since_look += steps;
-        if self.steps_since_look >= STEPS_A_LOOK {
-            self.steps_since_look = 0;
-            context.check()?;
-        }
-        Ok(())
+        self.since_look.add(context, steps, STEPS_A_LOOK)
     }
 
     /// Finds the match that begins at a row, and gives the row behind it. [`Self::hand_on`] has its rows until the next search.
@@ -242,12 +239,8 @@ impl<'a> Backtracking<'a> {
     }
 
     /// Hands on the rows of the match that was found, and says where the skip's variables stand in it.
-    fn hand_on<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<(), Stopped> {
+    fn hand_on<S: Sink>(&mut self, context: &mut Context<'_>, output: &mut Output<'_, S>) -> Result<Target, Stopped> {
+        let mut target = Target::default();
         let first = self.choice.prefer == Prefer::First;
         let length = if first { self.so_far.classifiers.len() } else { self.found.len() };
         let mut at = 0;
@@ -267,7 +260,7 @@ impl<'a> Backtracking<'a> {
             let used = free.used();
             output.advance(used);
         }
-        Ok(())
+        Ok(target)
     }
 }
 
@@ -283,23 +276,16 @@ impl Strategy for Backtracking<'_> {
         Ok(())
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
-        let Candidate { start, begin, end, number, .. } = candidate;
+    fn match_at<S: Sink>(&mut self, attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let Attempt { context, backward, candidate: Candidate { start, begin, end, number, .. } } = attempt;
         let (columns, names) = (&self.conditions.columns, self.names);
         let answers = std::mem::take(&mut self.answers);
         let around = Surroundings { columns, names, begin, end, number: number as i64, answers: &answers };
         let found = self.search(context, backward, start, around);
         self.answers = answers;
         let Some(end) = found? else { return Ok(None) };
-        self.hand_on(context, output, target)?;
-        Ok(Some(end))
+        let target = self.hand_on(context, output)?;
+        Ok(Some(Ending { end, target }))
     }
 
     fn release(&mut self, budget: &Budget) {

@@ -8,8 +8,8 @@
 use super::answers::PartitionAnswers;
 use super::rounds::Asking;
 use crate::budget::{Budget, Stopped};
-use crate::matcher::{BackwardPass, Candidate, Context, Output, SearchError, Sink, Strategy, Tables};
-use crate::rows::{Skip, Symbols, Target, VariableSet};
+use crate::matcher::{Attempt, BackwardPass, Candidate, Context, MatchResult, Output, Sink, Strategy, Tables};
+use crate::rows::{Skip, Symbols, VariableSet};
 
 /// The most passes that are kept; past that the one goes that was not used for longest.
 const MOST_PASSES: usize = 16;
@@ -126,27 +126,21 @@ impl<M: Strategy> Strategy for StartConditions<'_, M> {
         self.inner.begin_partition(context, begin, end)
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
-        let Candidate { start, begin, end, .. } = candidate;
+    fn match_at<S: Sink>(&mut self, attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let Candidate { start, begin, end, .. } = attempt.candidate;
         let lacks = self.lacks(start);
         if lacks == VariableSet::default() && self.lacked == lacks {
-            return self.inner.match_at(context, backward, candidate, output, target);
+            return self.inner.match_at(attempt, output);
         }
         if self.lacked != lacks {
             // What failed without some variables may succeed with them.
             self.lacked = lacks;
-            self.inner.begin_partition(context, begin, end)?;
+            self.inner.begin_partition(attempt.context, begin, end)?;
         }
         if lacks == VariableSet::default() {
-            return self.inner.match_at(context, backward, candidate, output, target);
+            return self.inner.match_at(attempt, output);
         }
+        let Attempt { context, candidate, .. } = attempt;
         let number = self.pass(context, lacks)?;
         let inner = &mut self.inner;
         self.passes[number].with(context, |context, backward| {
@@ -156,7 +150,7 @@ impl<M: Strategy> Strategy for StartConditions<'_, M> {
                 return Ok(None);
             }
             let choice = context.tables.first_choice(set, start == begin);
-            inner.match_at(context, backward, Candidate { choice, ..candidate }, output, target)
+            inner.match_at(Attempt { context, backward, candidate: Candidate { choice, ..candidate } }, output)
         })
     }
 

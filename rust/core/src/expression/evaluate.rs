@@ -15,6 +15,7 @@ use super::output::{Builder, Built};
 use super::types::Type;
 use super::value::Interval;
 use crate::budget::{Budget, Stopped, Tick};
+use crate::causes::from_causes;
 use crate::rows::Partitions;
 
 /// Batches between two looks at the limits: some tenths of a millisecond's work.
@@ -76,11 +77,7 @@ pub enum ColumnsError {
     Evaluation(usize, EvaluationError),
 }
 
-impl From<Stopped> for ColumnsError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+from_causes!(ColumnsError { Stopped(Stopped) });
 
 /// Columns and the partitions of their rows.
 #[derive(Debug, Clone, Copy)]
@@ -184,11 +181,7 @@ enum BatchError {
     Evaluation(EvaluationError),
 }
 
-impl From<Stopped> for BatchError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+from_causes!(BatchError { Stopped(Stopped) });
 
 macro_rules! builders {
     ($($variant:ident: $scalar:ty),*) => {

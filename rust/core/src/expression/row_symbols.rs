@@ -11,6 +11,7 @@ use super::evaluate::ColumnTable;
 use super::ir::{Expression, Operation};
 use super::types::Type;
 use crate::budget::{Budget, Stopped, Tick};
+use crate::causes::from_causes;
 use crate::rows::{SymbolsBuilder, SymbolsPiece};
 use crate::threads::{Worker, in_threads, started};
 
@@ -132,11 +133,7 @@ pub enum SymbolsError {
     NotANumber,
 }
 
-impl From<Stopped> for SymbolsError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+from_causes!(SymbolsError { Stopped(Stopped) });
 
 /// Rows of a table that are done together.
 pub(super) struct TableRows {

@@ -1,7 +1,7 @@
 //! Conditions that read one text of their row and nothing else: computed once for each different text.
 //!
-//! Columns of names of events, states and the like have few different texts. Looking a text up takes less than comparing it with
-//! several others, and it need not be known to be UTF-8, nor lie one behind the other with all others, before it is seen first.
+//! Columns of names of events, states and the like have few different texts. Looking a text up takes less time than comparing it
+//! with several others. Only texts that are seen for the first time are checked to be UTF-8, and no texts are copied.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -143,15 +143,14 @@ struct Seen<'s, 't> {
     hasher: &'s Hasher,
     budget: &'s Budget,
     dictionary: Dictionary<'t>,
-    /// Of the dictionary's texts, by their numbers.
+    /// Of NULL, once there was one, and of the dictionary's texts, by their codes.
     failing: Vec<VariableSet>,
-    /// Of NULL, once there was one.
-    of_null: Option<VariableSet>,
-    /// Short texts that were seen lately, at places that follow from them, and their codes.
+    has_null: bool,
+    /// Short texts that were seen lately and their codes; a hash of the text is its place.
     recent: [(Short, u16); RECENT],
     /// Of a batch.
     keys: Vec<Short>,
-    /// Of a batch: the number of the text, counted from 1; 0 is NULL.
+    /// Of a batch: the number of the text, counted from 1; 0 is NULL. There are fewer than [`UNSEEN`].
     codes: Vec<u16>,
     /// Of the chunk with this number: the codes of its dictionary's entries, [`UNSEEN`] before they are looked up.
     of_entries: (Option<usize>, Vec<u16>),
@@ -170,7 +169,7 @@ impl<'s, 't> Seen<'s, 't> {
             budget,
             dictionary: Dictionary::new(),
             failing: Vec::new(),
-            of_null: None,
+            has_null: false,
             recent: [(LONG, 0); RECENT],
             keys: Vec::new(),
             codes: Vec::new(),
@@ -179,7 +178,7 @@ impl<'s, 't> Seen<'s, 't> {
         }
     }
 
-    /// Notes which conditions do not hold of some of a chunk's rows, which stand in symbols from one on.
+    /// Notes which conditions do not hold of some of a chunk's rows, whose symbols begin at `first`.
     fn keep(
         &mut self,
         (number, chunk): (usize, &TextRows<'t>),
@@ -209,10 +208,7 @@ impl<'s, 't> Seen<'s, 't> {
             }
             self.keys = keys;
         }
-        let of_null = self.of_null.unwrap_or_default();
-        let of_text = |code: u16| self.failing.get(usize::from(code).wrapping_sub(1));
-        let sets = self.codes.iter().map(|&code| of_text(code).unwrap_or(&of_null));
-        symbols.without(first, sets);
+        symbols.without(first, &self.codes, &self.failing);
         Ok(())
     }
 
@@ -233,8 +229,10 @@ impl<'s, 't> Seen<'s, 't> {
         let mut numbers = std::mem::take(&mut self.places);
         numbers.resize(rows.len(), 0);
         places.integers(rows.clone(), &mut numbers).ok_or(SymbolsError::Text)?;
-        for (row, &place) in rows.zip(&numbers) {
-            let code = if is_null(row) {
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.resize(rows.len(), 0);
+        for ((row, &place), code) in rows.zip(&numbers).zip(&mut codes) {
+            *code = if is_null(row) {
                 self.null()?
             } else {
                 let place = usize::try_from(place).map_err(|_| SymbolsError::Text)?;
@@ -244,9 +242,8 @@ impl<'s, 't> Seen<'s, 't> {
                 }
                 *known
             };
-            self.codes.push(code);
         }
-        self.places = numbers;
+        (self.places, self.codes) = (numbers, codes);
         self.of_entries = (Some(chunk), of_entries);
         Ok(())
     }
@@ -262,10 +259,22 @@ impl<'s, 't> Seen<'s, 't> {
     }
 
     fn null(&mut self) -> Result<u16, SymbolsError> {
-        if self.of_null.is_none() {
-            self.of_null = Some(self.program.failing(None)?);
+        if !self.has_null {
+            let failing = self.program.failing(None)?;
+            self.begin_codes()?;
+            self.failing.iter_mut().take(1).for_each(|of_null| *of_null = failing);
+            self.has_null = true;
         }
         Ok(0)
+    }
+
+    /// Makes a place for NULL.
+    fn begin_codes(&mut self) -> Result<(), SymbolsError> {
+        if self.failing.is_empty() {
+            self.budget.reserve(&mut self.failing, 1)?;
+            self.failing.push(VariableSet::default());
+        }
+        Ok(())
     }
 
     #[inline]
@@ -287,12 +296,13 @@ impl<'s, 't> Seen<'s, 't> {
     }
 
     fn looked_up(&mut self, text: &'t [u8]) -> Result<u16, SymbolsError> {
-        let number = self.dictionary.number(self.hasher, text, self.budget)? as usize;
-        if number == self.failing.len() {
+        self.begin_codes()?;
+        let code = self.dictionary.number(self.hasher, text, self.budget)? as usize + 1;
+        if code == self.failing.len() {
             self.budget.reserve(&mut self.failing, 1)?;
             self.failing.push(self.program.failing(Some(utf8(text)?))?);
         }
-        Ok(number as u16 + 1)
+        Ok(code as u16)
     }
 
     /// Takes back what was charged.

@@ -5,19 +5,20 @@
 //! all that begin at its first row. Where both are asked for, the latest end may lie too far; then the positions that
 //! can be reached are followed from the first row on, up to the last row at which one of them ends a match.
 //!
-//! Most matches end in time anyway. So the most preferred match is followed first, and the ends are asked for where it goes too far;
-//! no longer where rows were followed in vain more often than once each.
+//! Where few rows may be in a match, these alone are looked at ([`RowWindow`]). Otherwise most matches end in time anyway. So the most
+//! preferred match is followed first, and the ends are asked for where it goes too far; no longer where rows were followed in vain
+//! more often than once each.
 
 use std::cell::Cell;
 
-use super::backward::BackwardPass;
-use super::context::Context;
+use super::context::{Context, SinceLook};
 use super::ends::{Ends, Which};
-use super::error::SearchError;
 use super::forward::POSITION;
+use super::memo::Ending;
 use super::output::Output;
 use super::sink::Sink;
-use super::strategy::{Candidate, Strategy};
+use super::strategy::{Attempt, Candidate, MatchResult, Strategy};
+use super::window::{MOST_WINDOW_ROWS, RowWindow};
 use crate::automaton::{ACCEPT, Automaton};
 use crate::budget::{Budget, Stopped};
 use crate::rows::{Choice, Prefer, Skip, Target};
@@ -40,6 +41,9 @@ pub struct ChosenPass<'a> {
     choice: Choice<'a>,
     earliest: Option<Ends>,
     latest: Option<Ends>,
+    /// None where it was not needed yet, or does not serve.
+    window: Option<RowWindow>,
+    most_window_rows: usize,
     bounds: (usize, usize),
     /// Whether the ends are of this partition.
     is_prepared: bool,
@@ -47,7 +51,7 @@ pub struct ChosenPass<'a> {
     reached: Vec<u64>,
     /// The positions of the match.
     path: Vec<u32>,
-    rows_since_look: usize,
+    since_look: SinceLook,
     /// Rows of the partition that were followed and then were no match in time.
     rows_in_vain: usize,
 }
@@ -60,22 +64,26 @@ impl<'a> ChosenPass<'a> {
             choice,
             earliest: choice.is_limited().then(|| Ends::new(Which::Earliest)),
             latest: (choice.prefer == Prefer::Longest).then(|| Ends::new(Which::Latest)),
+            window: None,
+            most_window_rows: if choice.is_limited() && choice.prefer == Prefer::First { MOST_WINDOW_ROWS } else { 0 },
             bounds: (0, 0),
             is_prepared: false,
             reached: Vec::new(),
             path: Vec::new(),
-            rows_since_look: 0,
+            since_look: SinceLook::default(),
             rows_in_vain: 0,
         }
     }
 
+    /// The same, where matches that may have more rows than these are not looked for by their rows alone.
+    #[must_use]
+    pub fn with_window_rows(mut self, most: usize) -> Self {
+        self.most_window_rows = self.most_window_rows.min(most);
+        self
+    }
+
     fn look(&mut self, context: &mut Context<'_>, rows: usize) -> Result<(), Stopped> {
-        self.rows_since_look += rows;
-        if self.rows_since_look >= ROWS_A_LOOK {
-            self.rows_since_look = 0;
-            context.check()?;
-        }
-        Ok(())
+        self.since_look.add(context, rows, ROWS_A_LOOK)
     }
 
     /// Has the ends of a row at hand.
@@ -91,14 +99,36 @@ impl<'a> ChosenPass<'a> {
         Ok(())
     }
 
+    /// Finds the positions of the match at a row by the rows that it may have; None where these are too many.
+    fn find_in_window(&mut self, context: &mut Context<'_>, candidate: Candidate) -> Result<Option<bool>, Stopped> {
+        let Candidate { start, begin, end, .. } = candidate;
+        if self.most_window_rows == 0 {
+            return Ok(None);
+        }
+        // One row more shows that they are too many.
+        let latest_end = self.choice.latest_end(start, end.min(start + self.most_window_rows + 1));
+        if latest_end - start > self.most_window_rows {
+            return Ok(None);
+        }
+        if self.window.is_none() {
+            self.window = RowWindow::new(context.automaton);
+        }
+        let Some(window) = &mut self.window else {
+            self.most_window_rows = 0;
+            return Ok(None);
+        };
+        self.path.clear();
+        context.budget.reserve(&mut self.path, MOST_WINDOW_ROWS)?;
+        let begins = &context.automaton.start[usize::from(start != begin)];
+        let found = window.find(context, (start, latest_end, end), begins, &mut self.path);
+        self.look(context, latest_end - start + 1)?;
+        Ok(Some(found))
+    }
+
     /// Follows the most preferred match at a row; false where it does not end in time, or that is not worth a try.
-    fn follow_preferred(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-    ) -> Result<bool, Stopped> {
-        let Candidate { start, begin, end, mut choice, .. } = candidate;
+    fn follow_preferred(&mut self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Stopped> {
+        let Attempt { context, backward, candidate } = attempt;
+        let Candidate { start, begin, end, mut choice, .. } = *candidate;
         if self.choice.prefer != Prefer::First || self.rows_in_vain > LEAST_IN_VAIN + (start - begin) {
             return Ok(false);
         }
@@ -302,20 +332,18 @@ impl Strategy for ChosenPass<'_> {
         Ok(())
     }
 
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
-        let start = candidate.start;
-        if !self.follow_preferred(context, backward, candidate)? && !self.find(context, start)? {
+    fn match_at<S: Sink>(&mut self, mut attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let start = attempt.candidate.start;
+        let is_found = match self.find_in_window(attempt.context, attempt.candidate)? {
+            Some(is_found) => is_found,
+            None => self.follow_preferred(&mut attempt)? || self.find(attempt.context, start)?,
+        };
+        if !is_found {
             return Ok(None);
         }
+        let context = attempt.context;
         let variables = self.skip.variables().copied();
-        let mut row = start;
+        let (mut row, mut target) = (start, Target::default());
         while row - start < self.path.len() {
             let rows = output.room(context.budget)?.min(self.path.len() - (row - start));
             let mut free = output.free_rows();
@@ -330,7 +358,7 @@ impl Strategy for ChosenPass<'_> {
             let used = free.used();
             output.advance(used);
         }
-        Ok(Some(row))
+        Ok(Some(Ending { end: row, target }))
     }
 
     fn release(&mut self, budget: &Budget) {

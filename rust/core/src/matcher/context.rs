@@ -20,6 +20,23 @@ pub struct Context<'a> {
     pub tick: &'a mut Tick<'a>,
 }
 
+/// Work since the last look at the limits.
+#[derive(Debug, Clone, Default)]
+pub struct SinceLook(usize);
+
+impl SinceLook {
+    /// Counts some work, and looks at the limits where there was so much since the last look.
+    #[inline]
+    pub fn add(&mut self, context: &mut Context<'_>, work: usize, work_a_look: usize) -> Result<(), Stopped> {
+        self.0 += work;
+        if self.0 >= work_a_look {
+            self.0 = 0;
+            context.check()?;
+        }
+        Ok(())
+    }
+}
+
 impl<'a> Context<'a> {
     /// Of a pattern and rows.
     pub fn new(

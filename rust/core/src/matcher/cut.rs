@@ -19,6 +19,7 @@ use super::tables::{Full, Tables};
 use super::transitions::{next_state, outside};
 use crate::automaton::Automaton;
 use crate::budget::Stopped;
+use crate::causes::from_causes;
 use crate::rows::Partitions;
 
 /// How many rows around the wanted place a cut is looked for in: at first, and at most.
@@ -116,17 +117,7 @@ enum Unknown {
     Stopped(Stopped),
 }
 
-impl From<Full> for Unknown {
-    fn from(full: Full) -> Self {
-        Self::Full(full)
-    }
-}
-
-impl From<Stopped> for Unknown {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+from_causes!(Unknown { Full(Full), Stopped(Stopped) });
 
 /// Looks for a row around one of a partition's where both passes are known, and that lies whole groups behind the cut before.
 fn cut_near(

@@ -1,6 +1,7 @@
 //! Why a search ends early.
 
 use crate::budget::Stopped;
+use crate::causes::from_causes;
 use crate::expression::EvaluationError;
 use crate::rows::SkipError;
 
@@ -15,8 +16,4 @@ pub enum SearchError {
     Evaluation(u8, EvaluationError),
 }
 
-impl From<Stopped> for SearchError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+from_causes!(SearchError { Stopped(Stopped) });

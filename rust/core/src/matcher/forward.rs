@@ -7,7 +7,7 @@ use super::memo::{Ending, Memo};
 use super::output::Output;
 use super::sets::UNKNOWN;
 use super::sink::Sink;
-use super::strategy::{Candidate, Strategy};
+use super::strategy::{Attempt, Candidate, MatchResult, Strategy};
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped};
 use crate::rows::{Skip, Target};
@@ -172,23 +172,15 @@ impl Strategy for ForwardPass {
     }
 
     #[inline]
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError> {
+    fn match_at<S: Sink>(&mut self, attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult {
+        let Attempt { context, backward, candidate } = attempt;
+        let (start, mut target) = (candidate.start, Target::default());
         if candidate.choice == ACCEPT {
-            return Ok(Some(candidate.start));
+            return Ok(Some(Ending { end: start, target }));
         }
         if self.is_worth_remembering(&candidate) {
-            let ending = self.follow_remembering(context, backward, candidate)?;
-            *target = ending.target;
-            return Ok(Some(ending.end));
+            return Ok(Some(self.follow_remembering(context, backward, candidate)?));
         }
-        let start = candidate.start;
         let end = if let Some(variables) = self.skip.variables().copied() {
             Self::follow(context, backward, candidate, output, |row, variable| {
                 if variables.contains(variable) {
@@ -199,7 +191,7 @@ impl Strategy for ForwardPass {
             Self::follow(context, backward, candidate, output, |_, _| {})?
         };
         self.walked += end - start;
-        Ok(Some(end))
+        Ok(Some(Ending { end, target }))
     }
 
     fn release(&mut self, budget: &Budget) {

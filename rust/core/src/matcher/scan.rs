@@ -6,11 +6,12 @@ use std::ops::Range;
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::error::SearchError;
+use super::memo::Ending;
 use super::output::{Buffers, Output};
 use super::sink::Sink;
-use super::strategy::{Candidate, Strategy};
+use super::strategy::{Attempt, Candidate, Strategy};
 use crate::budget::{ROWS_A_LOOK, Stopped};
-use crate::rows::{Partitions, SkipError, Span, Target};
+use crate::rows::{Partitions, SkipError, Span};
 
 /// Where the search in a partition has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,9 +218,8 @@ impl<M: Strategy> Scan<M> {
             }
             let choice = context.tables.first_choice(self.backward.set(start), start == begin);
             let candidate = Candidate { start, begin, end, number: self.match_count + 1, choice };
-            let mut target = Target::default();
-            let found = self.strategy.match_at(context, &mut self.backward, candidate, output, &mut target)?;
-            let Some(match_end) = found else {
+            let attempt = Attempt { context, backward: &mut self.backward, candidate };
+            let Some(Ending { end: match_end, target }) = self.strategy.match_at(attempt, output)? else {
                 self.row += 1;
                 continue;
             };

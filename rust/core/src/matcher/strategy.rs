@@ -3,10 +3,11 @@
 use super::backward::BackwardPass;
 use super::context::Context;
 use super::error::SearchError;
+use super::memo::Ending;
 use super::output::Output;
 use super::sink::Sink;
 use crate::budget::{Budget, Stopped};
-use crate::rows::{Skip, Target};
+use crate::rows::Skip;
 
 /// A row at which, by the backward pass, a match may begin.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,19 @@ pub struct Candidate {
     pub choice: u32,
 }
 
+/// A candidate, and what is looked up to find the match that begins there.
+pub struct Attempt<'p, 'c> {
+    /// The rows, the tables and the limits.
+    pub context: &'p mut Context<'c>,
+    /// It has reached the row.
+    pub backward: &'p mut BackwardPass,
+    /// Where the match may begin.
+    pub candidate: Candidate,
+}
+
+/// How the match ends that begins at a row; None where there is no match.
+pub type MatchResult = Result<Option<Ending>, SearchError>;
+
 /// Finds the match that begins at a row. Partitions, starts, skipping and numbers are the business of [`super::Scan`].
 pub trait Strategy {
     /// Where the search goes on behind a match.
@@ -31,16 +45,8 @@ pub trait Strategy {
     /// Rows will be of this partition: its first row, and the row behind its last.
     fn begin_partition(&mut self, context: &mut Context<'_>, begin: usize, end: usize) -> Result<(), Stopped>;
 
-    /// Finds the preferred match that begins at a row, adds its rows to the output, and notes where the variables of the skip stand
-    /// in it. Gives the row behind its last, which is its start where it is empty; None where there is no match.
-    fn match_at<S: Sink>(
-        &mut self,
-        context: &mut Context<'_>,
-        backward: &mut BackwardPass,
-        candidate: Candidate,
-        output: &mut Output<'_, S>,
-        target: &mut Target,
-    ) -> Result<Option<usize>, SearchError>;
+    /// Finds the preferred match that begins at a row, and adds its rows to the output. An empty match ends at its start.
+    fn match_at<S: Sink>(&mut self, attempt: Attempt<'_, '_>, output: &mut Output<'_, S>) -> MatchResult;
 
     /// Takes back what was charged, before it is dropped.
     fn release(&mut self, budget: &Budget);

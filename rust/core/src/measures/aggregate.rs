@@ -7,6 +7,7 @@ use super::mapped::MappedTo;
 use super::navigation::ABSENT;
 use super::read::{OrderedRows, RowNumbers};
 use crate::budget::{Budget, Stopped, Tick};
+use crate::causes::from_causes;
 use crate::expression::{
     Aggregate, Builder, Built, ColumnsError, EvaluationError, Fold, Interval, Physical, Stored, ValueColumn, Vector,
 };
@@ -87,17 +88,7 @@ impl FoldError {
     }
 }
 
-impl From<Stopped> for FoldError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
-
-impl From<EvaluationError> for FoldError {
-    fn from(error: EvaluationError) -> Self {
-        Self::Evaluation(error)
-    }
-}
+from_causes!(FoldError { Stopped(Stopped), Evaluation(EvaluationError) });
 
 macro_rules! folders {
     ($($variant:ident: $scalar:ty),*) => {

@@ -2,16 +2,21 @@
 
 use super::OrderError;
 use super::scatter::{BUCKET_ROWS, Low, Scattered};
+use super::word::With;
 use super::work::Work;
+use crate::memory::Zero;
 
 /// What is sorted at once, some ten milliseconds' work.
 const MOST_AT_ONCE: usize = 1 << 18;
 /// The most lower bits by which rows are counted.
 const MOST_COUNTED_BITS: u32 = 16;
-/// Fewer rows are sorted by comparing them alone.
-const LEAST_GROUPED: usize = 1 << 6;
-/// Larger groups are sorted by themselves, smaller ones by insertion.
-const MOST_INSERTED: usize = 8;
+/// In groups of so many rows, each row is compared with so many; larger groups are sorted by themselves.
+const FEW_GROUPED: usize = 4;
+const MANY_GROUPED: usize = 16;
+/// What stands behind the last group; it is above all codes, which have a bit less.
+const BEHIND: u64 = u64::MAX >> 1;
+/// Where a group has more rows, groups are made again by the range of the codes that there are.
+const MOST_GROUPED: u32 = 1 << 7;
 
 /// What was found of a bucket that has rows.
 pub struct Bucket {
@@ -24,11 +29,23 @@ pub struct Bucket {
     pub is_left: bool,
 }
 
+/// The places of a bucket's rows in order.
+pub struct Places<'p> {
+    /// For each the row.
+    pub order: &'p mut [u32],
+    /// What the row carries; empty where rows carry nothing.
+    pub bytes: &'p mut [u8],
+    /// The row's key; empty where keys are not wanted.
+    pub keys: &'p mut [i64],
+}
+
 /// Sorts buckets one after another.
 pub struct Sorter<'w> {
     work: Work<'w>,
     counts: Vec<u32>,
+    /// The bucket's rows as they come, and what they carry.
     rows: Vec<u32>,
+    bytes: Vec<u8>,
     /// Rests with places in the bucket.
     packed: Vec<u64>,
     /// The same in groups.
@@ -41,6 +58,7 @@ impl Drop for Sorter<'_> {
     fn drop(&mut self) {
         self.work.budget.release_vector(&self.counts);
         self.work.budget.release_vector(&self.rows);
+        self.work.budget.release_vector(&self.bytes);
         self.work.budget.release_vector(&self.packed);
         self.work.budget.release_vector(&self.grouped);
         self.work.budget.release_vector(&self.pairs);
@@ -50,7 +68,7 @@ impl Drop for Sorter<'_> {
 impl<'w> Sorter<'w> {
     pub fn new(work: Work<'w>) -> Self {
         let (packed, grouped, pairs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { work, counts: Vec::new(), rows: Vec::new(), packed, grouped, pairs }
+        Self { work, counts: Vec::new(), rows: Vec::new(), bytes: Vec::new(), packed, grouped, pairs }
     }
 
     /// Writes the rows of a bucket in order; None where it has none.
@@ -58,33 +76,28 @@ impl<'w> Sorter<'w> {
         &mut self,
         scattered: &Scattered<'_, K>,
         bucket: usize,
-        length: usize,
-        order: &mut [u32],
+        with: With<'_>,
+        places: Places<'_>,
     ) -> Result<Option<Bucket>, OrderError> {
         let buckets = scattered.buckets;
+        let length = places.order.len();
         if length == 0 {
             return Ok(None);
         }
-        let upper = |rest| buckets.upper(bucket, rest);
         let mut changes = Changes { work: self.work, first: None, last: 0, places: Vec::new() };
-        if buckets.bits == 0 {
-            let mut places = order.iter_mut();
-            scattered.each_row(bucket, |_, row| {
-                if let Some(place) = places.next() {
-                    *place = row;
-                }
-            });
-            changes.at(0, upper(0))?;
-        } else if buckets.bits <= MOST_COUNTED_BITS && 1 << buckets.bits <= length.max(BUCKET_ROWS) * 4 {
-            self.count(scattered, bucket, order, |place, rest| changes.at(place, upper(rest)))?;
+        let mut begins = |place, rest| changes.at(place, buckets.upper(bucket, rest));
+        if buckets.bits <= MOST_COUNTED_BITS && 1 << buckets.bits <= length.max(BUCKET_ROWS) * 4 {
+            self.count(scattered, bucket, with, places, begins)?;
         } else if length > MOST_AT_ONCE {
             // Its ends are known when it has been sorted.
             let (mut low, mut high) = (u64::MAX, 0);
-            scattered.each_row(bucket, |rest, _| (low, high) = (low.min(rest), high.max(rest)));
-            let (first, last) = (upper(low), upper(high));
+            scattered.each_row(bucket, |rest, _, _| (low, high) = (low.min(rest), high.max(rest)));
+            let (first, last) = (buckets.upper(bucket, low), buckets.upper(bucket, high));
             return Ok(Some(Bucket { first, last, changes: Vec::new(), is_left: true }));
+        } else if length == 1 || buckets.bits + place_bits(length) >= u64::BITS {
+            self.compare(scattered, bucket, with, places, begins)?;
         } else {
-            self.compare(scattered, bucket, length, order, |place, rest| changes.at(place, upper(rest)))?;
+            self.group(scattered, bucket, with, places, &mut begins)?;
         }
         let Changes { first, last, places, .. } = changes;
         Ok(Some(Bucket { first: first.unwrap_or_default(), last, changes: places, is_left: false }))
@@ -95,15 +108,13 @@ impl<'w> Sorter<'w> {
         &mut self,
         scattered: &Scattered<'_, K>,
         bucket: usize,
-        order: &mut [u32],
+        with: With<'_>,
+        places: Places<'_>,
         mut begins: impl FnMut(usize, u64) -> Result<(), OrderError>,
     ) -> Result<(), OrderError> {
-        let counts = 1_usize << scattered.buckets.bits;
-        self.counts.clear();
-        self.work.budget.reserve(&mut self.counts, counts)?;
-        self.counts.resize(counts, 0);
+        self.reset_counts(1 << scattered.buckets.bits)?;
         let counts = &mut self.counts;
-        scattered.each_row(bucket, |rest, _| counts[rest as usize] += 1);
+        scattered.each_row(bucket, |rest, _, _| counts[rest as usize] += 1);
         let mut begin = 0;
         for (rest, count) in counts.iter_mut().enumerate() {
             if *count > 0 {
@@ -111,114 +122,198 @@ impl<'w> Sorter<'w> {
                 begin += std::mem::replace(count, begin);
             }
         }
-        scattered.each_row(bucket, |rest, row| {
+        let Places { order, bytes, keys } = places;
+        scattered.each_row(bucket, |rest, row, byte| {
             let next = &mut counts[rest as usize];
-            order[*next as usize] = row;
+            let place = *next as usize;
+            order[place] = row;
+            if let Some(own) = bytes.get_mut(place) {
+                *own = byte;
+            }
+            if let (Some(own), Some(key)) = (keys.get_mut(place), with.key) {
+                *own = key.value(scattered.buckets.code(bucket, rest));
+            }
             *next += 1;
         });
         Ok(())
     }
 
-    /// Sorts rests with places in the bucket, which keeps the order of those that are equal.
+    /// Sorts rests together with rows, which ascend in the bucket, so that those that are equal keep their order.
     fn compare<K: Low>(
         &mut self,
         scattered: &Scattered<'_, K>,
         bucket: usize,
-        length: usize,
-        order: &mut [u32],
+        with: With<'_>,
+        places: Places<'_>,
         mut begins: impl FnMut(usize, u64) -> Result<(), OrderError>,
     ) -> Result<(), OrderError> {
-        let place_bits = u64::BITS - (length as u64 - 1).leading_zeros();
-        self.rows.clear();
-        self.work.budget.reserve(&mut self.rows, length)?;
-        let rows = &mut self.rows;
-        if scattered.buckets.bits + place_bits > u64::BITS {
-            self.pairs.clear();
-            self.work.budget.reserve(&mut self.pairs, length)?;
-            let pairs = &mut self.pairs;
-            scattered.each_row(bucket, |rest, row| pairs.push((rest, row)));
-            // Rows ascend in the bucket, so they stand for their places.
-            pairs.sort_unstable();
-            for (place, (slot, &(rest, row))) in order.iter_mut().zip(&*pairs).enumerate() {
-                *slot = row;
-                begins(place, rest)?;
-            }
-            return Ok(());
+        let Places { order, bytes, keys } = places;
+        self.pairs.clear();
+        self.work.budget.reserve(&mut self.pairs, order.len())?;
+        let pairs = &mut self.pairs;
+        scattered.each_row(bucket, |rest, row, _| pairs.push((rest, row)));
+        pairs.sort_unstable();
+        for (place, (slot, &(rest, row))) in order.iter_mut().zip(&*pairs).enumerate() {
+            *slot = row;
+            begins(place, rest)?;
         }
-        self.packed.clear();
-        self.work.budget.reserve(&mut self.packed, length)?;
-        let packed = &mut self.packed;
-        scattered.each_row(bucket, |rest, row| {
-            packed.push(rest.checked_shl(place_bits).unwrap_or(0) | rows.len() as u64);
-            rows.push(row);
-        });
-        self.sort_packed()?;
+        for (byte, &row) in bytes.iter_mut().zip(&*order) {
+            *byte = with.bytes[row as usize];
+        }
+        if let Some(key) = with.key {
+            for (own, &(rest, _)) in keys.iter_mut().zip(&*pairs) {
+                *own = key.value(scattered.buckets.code(bucket, rest));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts rests with places in the bucket, which keeps the order of those that are equal: rows go to groups by their highest bits,
+    /// about one to a group, and each to its place in the group, which is how many of it are below. No branch depends on that, so
+    /// that groups of some rows, as events that come in visits make them, take little longer.
+    fn group<K: Low>(
+        &mut self,
+        scattered: &Scattered<'_, K>,
+        bucket: usize,
+        with: With<'_>,
+        places: Places<'_>,
+        begins: &mut impl FnMut(usize, u64) -> Result<(), OrderError>,
+    ) -> Result<(), OrderError> {
+        let Places { order, bytes, keys } = places;
+        let (length, bits) = (order.len(), scattered.buckets.bits);
+        let place_bits = place_bits(length);
+        let group_bits = bits.min(place_bits);
+        let shift = bits - group_bits;
+        self.reset_counts((1 << group_bits) + 1)?;
+        lengthen(&mut self.packed, length, self.work)?;
+        lengthen(&mut self.grouped, length + MANY_GROUPED, self.work)?;
+        lengthen(&mut self.rows, length, self.work)?;
+        lengthen(&mut self.bytes, bytes.len(), self.work)?;
+        let Self { counts, packed, grouped, rows, bytes: own_bytes, .. } = self;
+        let (packed, grouped) = (&mut packed[..length], &mut grouped[..length + MANY_GROUPED]);
+        // Group by group where it begins, behind a first one without rows.
+        let counts = counts.as_mut_slice();
+        let mut at = 0;
+        for run in scattered.runs(bucket) {
+            let here = at..at + run.rest.len();
+            for (place, (packed, rest)) in here.clone().zip(packed[here.clone()].iter_mut().zip(run.rest)) {
+                let rest = rest.wide();
+                *packed = rest << place_bits | place as u64;
+                counts[(rest >> shift) as usize + 1] += 1;
+            }
+            for (row, &place) in rows[here.clone()].iter_mut().zip(run.place) {
+                *row = run.first + u32::from(place);
+            }
+            if !run.bytes.is_empty() {
+                own_bytes[here.clone()].copy_from_slice(run.bytes);
+            }
+            at = here.end;
+        }
+        let mut grouping = Grouping { low: 0, shift: place_bits + shift };
+        let mut largest = begun(counts);
+        if largest > MOST_GROUPED {
+            let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (code.min(low), code.max(high)));
+            grouping = Grouping { low, shift: (u64::BITS - (high - low).leading_zeros()).saturating_sub(group_bits) };
+            counts.fill(0);
+            for &code in &*packed {
+                counts[grouping.group(code) + 1] += 1;
+            }
+            largest = begun(counts);
+        }
+        for &code in &*packed {
+            let next = &mut counts[grouping.group(code) + 1];
+            grouped[*next as usize] = code;
+            *next += 1;
+        }
+        // Behind its last row each group begins the next one.
+        if largest as usize > MANY_GROUPED {
+            for bounds in counts.windows(2).filter(|bounds| (bounds[1] - bounds[0]) as usize > MANY_GROUPED) {
+                grouped[bounds[0] as usize..bounds[1] as usize].sort_unstable();
+            }
+        }
+        grouped[length..].fill(BEHIND);
+        for (at, &code) in grouped[..length].iter().enumerate() {
+            let group = grouping.group(code);
+            let (begin, end) = (counts[group] as usize, counts[group + 1] as usize);
+            let place = match end - begin {
+                0..=FEW_GROUPED => begin + below::<FEW_GROUPED>(&grouped[begin..], code),
+                0..=MANY_GROUPED => begin + below::<MANY_GROUPED>(&grouped[begin..], code),
+                _ => at,
+            };
+            packed[place] = code;
+        }
+        let sorted = packed;
         let mask = (1_u64 << place_bits) - 1;
-        for (place, (slot, &code)) in order.iter_mut().zip(&self.packed).enumerate() {
-            *slot = self.rows[(code & mask) as usize];
+        for (slot, &code) in order.iter_mut().zip(&*sorted) {
+            *slot = rows[(code & mask) as usize];
+        }
+        for (byte, &code) in bytes.iter_mut().zip(&*sorted) {
+            *byte = own_bytes[(code & mask) as usize];
+        }
+        if let Some(key) = with.key {
+            for (own, &code) in keys.iter_mut().zip(&*sorted) {
+                *own = key.value(scattered.buckets.code(bucket, code >> place_bits));
+            }
+        }
+        for (place, &code) in sorted.iter().enumerate() {
             begins(place, code >> place_bits)?;
         }
         Ok(())
     }
 
-    /// Sorts the packed numbers: those of many rows go to groups by their highest bits that differ, about one to a group.
-    fn sort_packed(&mut self) -> Result<(), OrderError> {
-        let packed = &mut self.packed;
-        if packed.len() < LEAST_GROUPED {
-            packed.sort_unstable();
-            return Ok(());
-        }
-        let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (low.min(code), high.max(code)));
-        let groups = packed.len().next_power_of_two();
-        let bits = (u64::BITS - (high - low).leading_zeros()).saturating_sub(groups.ilog2()).min(u64::BITS - 1);
-        let group = |code: u64| ((code - low) >> bits) as usize;
-        let counts = &mut self.counts;
-        counts.clear();
-        self.work.budget.reserve(counts, group(high) + 1)?;
-        counts.resize(group(high) + 1, 0);
-        for &code in &*packed {
-            counts[group(code)] += 1;
-        }
-        let (mut begin, mut largest) = (0, 0);
-        for count in &mut *counts {
-            largest = largest.max(*count);
-            begin += std::mem::replace(count, begin);
-        }
-        let grouped = &mut self.grouped;
-        self.work.budget.reserve(grouped, packed.len().saturating_sub(grouped.len()))?;
-        grouped.resize(packed.len(), 0);
-        for &code in &*packed {
-            let next = &mut counts[group(code)];
-            grouped[*next as usize] = code;
-            *next += 1;
-        }
-        if largest as usize > MOST_INSERTED {
-            // Behind its last row each group begins the next one.
-            let mut begin = 0;
-            for &end in &*counts {
-                if (end - begin) as usize > MOST_INSERTED {
-                    grouped[begin as usize..end as usize].sort_unstable();
-                }
-                begin = end;
-            }
-        }
-        insertion_sort(grouped);
-        std::mem::swap(&mut self.packed, &mut self.grouped);
+    /// Makes so many counts, all 0.
+    fn reset_counts(&mut self, counts: usize) -> Result<(), OrderError> {
+        self.counts.clear();
+        self.work.budget.reserve(&mut self.counts, counts)?;
+        self.counts.resize(counts, 0);
         Ok(())
     }
 }
 
-/// Sorts numbers each of which is near its place.
-fn insertion_sort(numbers: &mut [u64]) {
-    for at in 1..numbers.len() {
-        let number = numbers[at];
-        let mut place = at;
-        while place > 0 && numbers[place - 1] > number {
-            numbers[place] = numbers[place - 1];
-            place -= 1;
-        }
-        numbers[place] = number;
+/// Makes a buffer at least so long.
+fn lengthen<T: Zero + Default>(buffer: &mut Vec<T>, length: usize, work: Work<'_>) -> Result<(), OrderError> {
+    if let Some(more) = length.checked_sub(buffer.len()) {
+        work.budget.reserve(buffer, more)?;
+        buffer.resize(length, T::default());
     }
+    Ok(())
+}
+
+/// How many bits the places of a bucket take.
+fn place_bits(length: usize) -> u32 {
+    u64::BITS - (length as u64 - 1).leading_zeros()
+}
+
+/// Which group a code goes to.
+#[derive(Clone, Copy)]
+struct Grouping {
+    low: u64,
+    shift: u32,
+}
+
+impl Grouping {
+    #[inline]
+    fn group(self, code: u64) -> usize {
+        ((code - self.low) >> self.shift) as usize
+    }
+}
+
+/// Makes of the number of rows in each group where it begins, and gives the largest number.
+fn begun(counts: &mut [u32]) -> u32 {
+    let (mut begin, mut largest) = (0, 0);
+    for count in counts {
+        largest = largest.max(*count);
+        begin += std::mem::replace(count, begin);
+    }
+    largest
+}
+
+/// How many of the first codes are below one of these. All are of its group, or above it.
+#[inline]
+fn below<const N: usize>(codes: &[u64], code: u64) -> usize {
+    // Codes have 63 bits, so that the sign of the difference tells: processors without AVX compare no two numbers of 64 bits at once.
+    let first = codes.first_chunk::<N>().copied().unwrap_or([BEHIND; N]);
+    first.iter().map(|other| other.wrapping_sub(code) >> (u64::BITS - 1)).sum::<u64>() as usize
 }
 
 /// Notes where the upper bits of codes change.

@@ -8,9 +8,9 @@
 use std::ops::Range;
 
 use super::OrderError;
-use super::bucket::{Bucket, Sorter};
+use super::bucket::{Bucket, Places, Sorter};
 use super::scatter::{Buckets, Low, Scattered, scatter};
-use super::word::RowCodes;
+use super::word::{RowCodes, With};
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::Tick;
 
@@ -20,6 +20,18 @@ pub struct Sorted {
     pub order: Vec<u32>,
     /// The places, behind the first, where the upper bits of codes change.
     pub changes: Vec<i64>,
+    /// For each place, what its row carries; empty where nothing is carried.
+    pub bytes: Vec<u8>,
+    /// For each place, the key that follows from its code; empty where none does.
+    pub keys: Vec<i64>,
+}
+
+impl Sorted {
+    /// The rows in order alone.
+    fn release(self, work: Work<'_>) {
+        work.budget.release_vector(&self.changes);
+        work.budget.release_vector(&self.order);
+    }
 }
 
 /// Sorts rows by their codes; those that are equal keep their order.
@@ -27,19 +39,20 @@ pub struct Sorted {
 /// Args:
 ///     range: no code is outside of it.
 ///     `same_bits`: changes are of codes without this number of their lowest bits.
+///     with: what else is brought in order.
 pub fn sort<C: RowCodes>(
     codes: &C,
     rows: usize,
-    range: (u64, u64),
-    same_bits: u32,
+    (range, same_bits): ((u64, u64), u32),
+    with: With<'_>,
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Sorted, OrderError> {
     let buckets = Buckets::new(rows, range, same_bits);
     if buckets.bits <= u32::BITS {
-        sort_as::<u32, C>(codes, rows, buckets, work, tick)
+        sort_as::<u32, C>(codes, rows, buckets, with, work, tick)
     } else {
-        sort_as::<u64, C>(codes, rows, buckets, work, tick)
+        sort_as::<u64, C>(codes, rows, buckets, with, work, tick)
     }
 }
 
@@ -47,6 +60,7 @@ fn sort_as<K: Low, C: RowCodes>(
     codes: &C,
     rows: usize,
     buckets: Buckets,
+    with: With<'_>,
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Sorted, OrderError> {
@@ -54,18 +68,27 @@ fn sort_as<K: Low, C: RowCodes>(
     let morsels = rows.div_ceil(MORSEL_ROWS);
     let mut rest: Vec<K> = budget.zeroed(rows)?;
     let mut place: Vec<u16> = budget.zeroed(rows)?;
+    let mut bytes: Vec<u8> = budget.zeroed(with.bytes.len())?;
     let mut begins: Vec<u32> = budget.zeroed(morsels.saturating_mul(buckets.count + 1))?;
-    scatter(codes, rows, buckets, (&mut rest, &mut place, &mut begins), work, tick)?;
-    let scattered = Scattered { rest: &rest, place: &place, begins: &begins, buckets };
+    scatter(codes, with.bytes, rows, buckets, (&mut rest, &mut place, &mut bytes, &mut begins), work, tick)?;
+    let scattered = Scattered { rest: &rest, place: &place, bytes: &bytes, begins: &begins, buckets };
     let lengths = scattered.lengths(work)?;
     let mut order: Vec<u32> = budget.zeroed(rows)?;
+    let mut own_bytes: Vec<u8> = budget.zeroed(with.bytes.len())?;
+    let mut keys: Vec<i64> = budget.zeroed(if with.key.is_some() { rows } else { 0 })?;
     let mut found = {
-        let parts = Parts::of_lengths(&mut order, lengths.iter().copied());
+        let order = Parts::of_lengths(&mut order, lengths.iter().copied());
+        let bytes = Parts::of_lengths(&mut own_bytes, lengths.iter().copied());
+        let keys = Parts::of_lengths(&mut keys, lengths.iter().copied());
         work.each(
             buckets.count,
             tick,
             || Ok(Sorter::new(work)),
-            |sorter, bucket| sorter.sort(&scattered, bucket, lengths[bucket], &mut parts.get(bucket)),
+            |sorter, bucket| {
+                let (mut order, mut bytes, mut keys) = (order.get(bucket), bytes.get(bucket), keys.get(bucket));
+                let places = Places { order: &mut order, bytes: &mut bytes, keys: &mut keys };
+                sorter.sort(&scattered, bucket, with, places)
+            },
         )?
     };
     let mut begin = 0;
@@ -74,14 +97,25 @@ fn sort_as<K: Low, C: RowCodes>(
             let (own_rows, own_codes) = scattered.gathered(bucket, length, work, tick)?;
             let range = (own_codes.iter().min().copied(), own_codes.iter().max().copied());
             let range = (range.0.unwrap_or_default(), range.1.unwrap_or_default());
-            let sorted = sort(&Listed(&own_codes), length, range, buckets.same_bits, work, tick)?;
-            for (place, &at) in order[begin..begin + length].iter_mut().zip(&sorted.order) {
+            let same = (range, buckets.same_bits);
+            let sorted = sort(&Listed(&own_codes), length, same, With::default(), work, tick)?;
+            let own_places = begin..begin + length;
+            for (place, &at) in order[own_places.clone()].iter_mut().zip(&sorted.order) {
                 *place = own_rows[at as usize];
+            }
+            for (byte, &row) in
+                own_bytes.get_mut(own_places.clone()).into_iter().flatten().zip(&order[own_places.clone()])
+            {
+                *byte = with.bytes[row as usize];
+            }
+            if let Some(key) = with.key {
+                for (value, &at) in keys[own_places].iter_mut().zip(&sorted.order) {
+                    *value = key.value(own_codes[at as usize]);
+                }
             }
             budget.reserve(&mut own.changes, sorted.changes.len())?;
             own.changes.extend(sorted.changes.iter().map(|&change| change as u32));
-            budget.release_vector(&sorted.changes);
-            budget.release_vector(&sorted.order);
+            sorted.release(work);
             budget.release_vector(&own_rows);
             budget.release_vector(&own_codes);
         }
@@ -89,10 +123,11 @@ fn sort_as<K: Low, C: RowCodes>(
     }
     budget.release_vector(&rest);
     budget.release_vector(&place);
+    budget.release_vector(&bytes);
     budget.release_vector(&begins);
     let changes = joined(&found, &lengths, work, tick)?;
     budget.release_vector(&lengths);
-    Ok(Sorted { order, changes })
+    Ok(Sorted { order, changes, bytes: own_bytes, keys })
 }
 
 /// Codes in a list.

@@ -122,7 +122,7 @@ impl SortKey<'_> {
 }
 
 /// The highest bit: with it turned, numbers with a sign are in order as numbers without.
-const SIGN: u64 = 1 << 63;
+pub(super) const SIGN: u64 = 1 << 63;
 
 impl KeyValues<'_> {
     /// Writes some rows of whole numbers, negative ones wrapped around, and gives what to turn so that they are in order; None

@@ -1,6 +1,7 @@
 //! Why keys could not be read or ordered.
 
 use crate::budget::Stopped;
+use crate::causes::from_causes;
 
 /// Why rows could not be ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +19,4 @@ pub enum OrderError {
     },
 }
 
-impl From<Stopped> for OrderError {
-    fn from(reason: Stopped) -> Self {
-        Self::Stopped(reason)
-    }
-}
+from_causes!(OrderError { Stopped(Stopped) });

@@ -10,13 +10,16 @@
 //!
 //! ```
 //! use rowpattern_core::budget::Budget;
-//! use rowpattern_core::order::{SortKey, KeyChunk, KeyValues, order};
+//! use rowpattern_core::order::{Carried, SortKey, KeyChunk, KeyValues, order};
 //! let key = |values| SortKey { chunks: vec![KeyChunk { rows: 4, valid: None, values }], descending: false, nulls_first: false };
 //! let (users, times) = ([7, 5, 7, 5], [1_i64, 2, 3, 4]);
 //! let keys = [key(KeyValues::I32(&users)), key(KeyValues::I64(&times))];
-//! let found = order(&keys, 1, 4, 1, &Budget::unlimited(), &mut || Ok(())).unwrap().unwrap();
+//! let carried = Carried { bytes: Some(b"abcd"), keys: true };
+//! let found = order(&keys, 1, (4, carried), 1, &Budget::unlimited(), &mut || Ok(())).unwrap().unwrap();
 //! assert_eq!(found.order, Some(vec![1, 3, 0, 2]));
 //! assert_eq!(found.starts, [0, 2]);
+//! assert_eq!(found.bytes.as_deref(), Some(&b"bdac"[..]));
+//! assert_eq!(found.keys, Some(vec![2, 4, 1, 3]));
 //! ```
 
 mod bucket;
@@ -30,6 +33,7 @@ mod scan;
 mod scatter;
 mod short_texts;
 mod source;
+mod step;
 mod texts;
 mod word;
 mod work;
@@ -37,14 +41,14 @@ mod work;
 use std::ops::Range;
 
 pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
-pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short_of};
+pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short, short_of};
 pub use encoded::EncodedKeys;
 pub use error::OrderError;
 
 use self::buckets::{Sorted, sort};
 pub(crate) use self::dictionary::{Dictionary, Hasher};
 use self::scan::starts_in_order;
-use self::word::{RowCodes, Word, words};
+use self::word::{RowCodes, With, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Budget, Tick};
 
@@ -55,6 +59,21 @@ pub struct RowOrder {
     pub order: Option<Vec<u32>>,
     /// The places where partitions begin; the first is 0.
     pub starts: Vec<i64>,
+    /// For each place, the byte that its row carries; None where rows carry nothing, or are in order already.
+    pub bytes: Option<Vec<u8>>,
+    /// For each place, the value of its row in the first key of ORDER BY. None where that is not wanted or not known:
+    /// rows are in order already, or keys did not have to be sorted by it, or it has others than whole numbers of 64 bits
+    /// with a sign, or NULLs, or keys do not fit into one word.
+    pub keys: Option<Vec<i64>>,
+}
+
+/// What is brought in order with rows, which takes less time than reading it in their order afterwards.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Carried<'c> {
+    /// A byte of each row.
+    pub bytes: Option<&'c [u8]>,
+    /// The first key of ORDER BY.
+    pub keys: bool,
 }
 
 /// Orders rows. None where that is left to others: there are more than 2^32 rows, or a dictionary's entries are dictionaries, or
@@ -63,18 +82,18 @@ pub struct RowOrder {
 /// Args:
 ///     keys: of PARTITION BY, then of ORDER BY.
 ///     `partition_by`: how many are of PARTITION BY.
-///     rows: how many rows each has.
+///     rows: how many rows each has, and what these carry.
 ///     threads: the most threads.
 ///     budget: the limits.
 ///     tick: called now and then in this thread.
 ///
 /// Takes time linear in rows that are in order, or whose ORDER BY is, where keys of PARTITION BY are dense; O(n log n)
 /// otherwise. Takes 4 bytes a row for the order, and up to 10 more while it works; for each further word of keys 12, and for
-/// texts 4 and 48 for each different one.
+/// texts 4 and 48 for each different one; for what is carried, 2 for a byte and 8 for a key.
 pub fn order(
     keys: &[SortKey<'_>],
     partition_by: usize,
-    rows: usize,
+    (rows, carried): (usize, Carried<'_>),
     threads: usize,
     budget: &Budget,
     tick: &mut Tick<'_>,
@@ -86,9 +105,12 @@ pub fn order(
     if let Some(key) = keys.iter().position(|key| key.rows() != rows) {
         return Err(OrderError::Unreadable { key, row: rows, what: "keys have different numbers of rows" });
     }
+    if let Some(bytes) = carried.bytes.filter(|bytes| bytes.len() != rows) {
+        return Err(OrderError::Unreadable { key: 0, row: bytes.len(), what: "another number of rows carries bytes" });
+    }
     let Some((sources, of_partitions)) = prepare::sources(keys, partition_by, work, tick)? else { return Ok(None) };
     if let Some(starts) = starts_in_order(&sources, of_partitions, rows, work, tick)? {
-        return Ok(Some(RowOrder { order: None, starts: with_first(starts, rows, work)? }));
+        return Ok(Some(RowOrder { order: None, starts: with_first(starts, rows, work)?, bytes: None, keys: None }));
     }
     // Where rows are in the order of ORDER BY as a whole, they are in every partition.
     let is_ordered = of_partitions > 0 && starts_in_order(&sources[of_partitions..], 0, rows, work, tick)?.is_some();
@@ -98,13 +120,40 @@ pub fn order(
         numbered.push(texts::without_texts(source, rows, work, tick)?);
     }
     let words = words(&numbered, of_partitions, rows, work, tick)?;
-    let Sorted { order, changes } = by_words(&words, rows, work, tick)?;
+    let mut with = With::default();
+    if let [only] = words.as_slice() {
+        with.bytes = carried.bytes.unwrap_or_default();
+        with.key = numbered.get(of_partitions).filter(|_| carried.keys).and_then(|source| only.key(source));
+    }
+    let Sorted { order, changes, mut bytes, keys } = by_words(&words, rows, with, work, tick)?;
+    if let Some(carried) = carried.bytes.filter(|_| bytes.len() < rows) {
+        bytes = in_order(carried, &order, work, tick)?;
+    }
     let starts = if words.iter().skip(1).all(|word| word.bits == word.order_bits) {
         changes
     } else {
         starts_of(&order, &words, work, tick)?
     };
-    Ok(Some(RowOrder { order: Some(order), starts: with_first(starts, rows, work)? }))
+    Ok(Some(RowOrder {
+        order: Some(order),
+        starts: with_first(starts, rows, work)?,
+        bytes: carried.bytes.map(|_| bytes),
+        keys: with.key.map(|_| keys),
+    }))
+}
+
+/// What rows carry, in their order.
+fn in_order(bytes: &[u8], order: &[u32], work: Work<'_>, tick: &mut Tick<'_>) -> Result<Vec<u8>, OrderError> {
+    let mut found: Vec<u8> = work.budget.zeroed(order.len())?;
+    let parts = Parts::of_length(&mut found, MORSEL_ROWS);
+    work.each_morsel(order.len(), tick, |number, morsel| {
+        for (byte, &row) in parts.get(number).iter_mut().zip(&order[morsel]) {
+            *byte = bytes[row as usize];
+        }
+        Ok(())
+    })?;
+    drop(parts);
+    Ok(found)
 }
 
 fn with_first(mut starts: Vec<i64>, rows: usize, work: Work<'_>) -> Result<Vec<i64>, OrderError> {
@@ -116,17 +165,26 @@ fn with_first(mut starts: Vec<i64>, rows: usize, work: Work<'_>) -> Result<Vec<i
 }
 
 /// Sorts by the last word, then by the one before it, and so on: each time, rows that are equal keep their order.
-fn by_words(words: &[Word<'_>], rows: usize, work: Work<'_>, tick: &mut Tick<'_>) -> Result<Sorted, OrderError> {
+///
+/// Args:
+///     with: what is brought in order, where there is one word.
+fn by_words(
+    words: &[Word<'_>],
+    rows: usize,
+    with: With<'_>,
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<Sorted, OrderError> {
     let mut sorted: Option<Sorted> = None;
     for word in words.iter().rev() {
-        let range = (0, word.highest());
+        let range = ((0, word.highest()), word.order_bits);
         let Some(before) = sorted.take() else {
-            sorted = Some(sort(word, rows, range, word.order_bits, work, tick)?);
+            sorted = Some(sort(word, rows, range, with, work, tick)?);
             continue;
         };
         let codes = codes_of_rows(word, rows, work, tick)?;
         let permuted = Permuted { codes: &codes, order: &before.order };
-        let mut next = sort(&permuted, rows, range, word.order_bits, work, tick)?;
+        let mut next = sort(&permuted, rows, range, With::default(), work, tick)?;
         work.budget.release_vector(&codes);
         for (piece, places) in next.order.chunks_mut(MORSEL_ROWS).enumerate() {
             if piece.is_multiple_of(16) {
@@ -146,7 +204,7 @@ fn by_words(words: &[Word<'_>], rows: usize, work: Work<'_>, tick: &mut Tick<'_>
         || {
             let mut order: Vec<u32> = work.budget.zeroed(rows)?;
             order.iter_mut().zip(0..).for_each(|(place, row)| *place = row);
-            Ok(Sorted { order, changes: Vec::new() })
+            Ok(Sorted { order, changes: Vec::new(), bytes: Vec::new(), keys: Vec::new() })
         },
         Ok,
     )

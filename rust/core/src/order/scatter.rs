@@ -75,11 +75,16 @@ impl Buckets {
         u64::MAX.checked_shr(u64::BITS - self.bits).unwrap_or(0)
     }
 
-    /// The upper bits of the code of which a bucket has these lower bits.
+    /// The code of which a bucket has these lower bits.
+    #[inline]
+    pub fn code(&self, bucket: usize, rest: u64) -> u64 {
+        self.low.wrapping_add((bucket as u64).checked_shl(self.bits).unwrap_or(0) | rest)
+    }
+
+    /// Its upper bits.
     #[inline]
     pub fn upper(&self, bucket: usize, rest: u64) -> u64 {
-        let offset = (bucket as u64).checked_shl(self.bits).unwrap_or(0) | rest;
-        shifted(self.low.wrapping_add(offset), self.same_bits)
+        shifted(self.code(bucket, rest), self.same_bits)
     }
 }
 
@@ -93,21 +98,36 @@ pub struct Scattered<'s, K> {
     pub rest: &'s [K],
     /// In its morsel.
     pub place: &'s [u16],
+    /// What rows carry; empty where they carry nothing.
+    pub bytes: &'s [u8],
     /// For each morsel, where each bucket begins in it, and how many rows it has.
     pub begins: &'s [u32],
     pub buckets: Buckets,
 }
 
-/// Writes for each morsel the rests and places of its rows in the order of buckets, and where each bucket begins.
+/// Rows of one bucket that follow one another in one morsel.
+pub struct BucketRun<'s, K> {
+    /// The first row of the morsel.
+    pub first: u32,
+    pub rest: &'s [K],
+    pub place: &'s [u16],
+    pub bytes: &'s [u8],
+}
+
+/// Writes for each morsel the rests and places of its rows, and what they carry, in the order of buckets, and where each bucket
+/// begins.
 pub fn scatter<K: Low, C: RowCodes>(
     codes: &C,
+    carried: &[u8],
     rows: usize,
     buckets: Buckets,
-    (rest, place, begins): (&mut [K], &mut [u16], &mut [u32]),
+    (rest, place, bytes, begins): (&mut [K], &mut [u16], &mut [u8], &mut [u32]),
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<(), OrderError> {
     let (rests, places) = (Parts::of_length(rest, MORSEL_ROWS), Parts::of_length(place, MORSEL_ROWS));
+    let has_bytes = !bytes.is_empty();
+    let bytes = Parts::of_length(bytes, MORSEL_ROWS);
     let begins = Parts::of_length(begins, buckets.count + 1);
     let scratch = || {
         let own: Vec<u64> = work.budget.zeroed(MORSEL_ROWS.min(rows))?;
@@ -132,11 +152,23 @@ pub fn scatter<K: Low, C: RowCodes>(
             *end = begin;
         }
         let (mut rest, mut place) = (rests.get(morsel), places.get(morsel));
-        for (at, &code) in own.iter().enumerate() {
+        let mut put = |at: usize, code: u64| {
             let next = &mut next[buckets.number(code)];
-            rest[*next as usize] = K::of(buckets.rest(code));
-            place[*next as usize] = at as u16;
+            let to = *next as usize;
+            rest[to] = K::of(buckets.rest(code));
+            place[to] = at as u16;
             *next += 1;
+            to
+        };
+        if has_bytes {
+            let mut bytes = bytes.get(morsel);
+            for (at, (&code, &byte)) in own.iter().zip(&carried[first..last]).enumerate() {
+                bytes[put(at, code)] = byte;
+            }
+        } else {
+            for (at, &code) in own.iter().enumerate() {
+                put(at, code);
+            }
         }
         Ok(())
     })?;
@@ -169,14 +201,23 @@ impl<K: Low> Scattered<'_, K> {
         Ok(lengths)
     }
 
-    /// Calls with the rests of a bucket's rows and the rows, morsel by morsel.
+    /// A bucket's rows, morsel by morsel.
     #[inline]
-    pub fn each_row(&self, bucket: usize, mut call: impl FnMut(u64, u32)) {
-        for (morsel, begins) in self.begins.chunks_exact(self.buckets.count + 1).enumerate() {
+    pub fn runs(&self, bucket: usize) -> impl Iterator<Item = BucketRun<'_, K>> {
+        self.begins.chunks_exact(self.buckets.count + 1).enumerate().map(move |(morsel, begins)| {
             let first = morsel * MORSEL_ROWS;
             let own = first + begins[bucket] as usize..first + begins[bucket + 1] as usize;
-            for (rest, &place) in self.rest[own.clone()].iter().zip(&self.place[own]) {
-                call(rest.wide(), first as u32 + u32::from(place));
+            let bytes = self.bytes.get(own.clone()).unwrap_or_default();
+            BucketRun { first: first as u32, rest: &self.rest[own.clone()], place: &self.place[own], bytes }
+        })
+    }
+
+    /// Calls with the rests of a bucket's rows, the rows, and what they carry, or 0, morsel by morsel.
+    #[inline]
+    pub fn each_row(&self, bucket: usize, mut call: impl FnMut(u64, u32, u8)) {
+        for run in self.runs(bucket) {
+            for (at, (rest, &place)) in run.rest.iter().zip(run.place).enumerate() {
+                call(rest.wide(), run.first + u32::from(place), run.bytes.get(at).copied().unwrap_or_default());
             }
         }
     }
@@ -195,7 +236,7 @@ impl<K: Low> Scattered<'_, K> {
         work.budget.reserve(&mut rows, length)?;
         work.budget.reserve(&mut codes, length)?;
         let begin = self.buckets.low.wrapping_add((bucket as u64).checked_shl(self.buckets.bits).unwrap_or(0));
-        self.each_row(bucket, |rest, row| {
+        self.each_row(bucket, |rest, row, _| {
             rows.push(row);
             codes.push(begin.wrapping_add(rest));
         });

@@ -3,7 +3,11 @@
 //! Names such as `user-000123` differ in few places, and have few characters there. With the bytes that stand at each place
 //! numbered in their order, a text is a number whose digits they are, each place with as many digits as it has bytes. Where these
 //! numbers are about as dense as the rows, they serve as ranks: nothing is hashed, joined or sorted.
+//!
+//! Texts of one length are numbered at once with the bytes of the first few thousand. Where another byte stands at some place, and where
+//! lengths differ, all texts are looked at before.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::OrderError;
@@ -20,6 +24,8 @@ const BYTES: usize = 1 << u8::BITS;
 const SAMPLED_ROWS: usize = 1 << 12;
 /// Numbers are dense where there are at most so many for each row.
 const MOST_A_ROW: u64 = 4;
+/// What a byte adds that was not seen at its place; numbers are less.
+const UNSEEN: u32 = 1 << 31;
 
 /// The texts of a key as numbers in their order; None where there are longer ones, or where the numbers would not be dense.
 pub fn numbered(
@@ -28,7 +34,7 @@ pub fn numbered(
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Option<Ranked>, OrderError> {
-    let most = (rows as u64).saturating_mul(MOST_A_ROW).min(u32::MAX.into());
+    let most = (rows as u64).saturating_mul(MOST_A_ROW).min(u64::from(UNSEEN) - 1);
     let mut sample = Alphabets::default();
     let mut shorts = Vec::with_capacity(PIECE_ROWS);
     for begin in (0..rows.min(SAMPLED_ROWS)).step_by(PIECE_ROWS) {
@@ -36,8 +42,11 @@ pub fn numbered(
         source.shorts(begin..rows.min(begin + PIECE_ROWS), &mut shorts)?;
         sample.add(&shorts);
     }
-    if sample.digits(most).is_none() {
-        return Ok(None);
+    let Some(digits) = sample.digits(most) else { return Ok(None) };
+    if sample.have_one_length()
+        && let Some(found) = written(source, rows, &digits, &sample, work, tick)?
+    {
+        return Ok(Some(found));
     }
     let all = Mutex::new(sample);
     work.each_morsel(rows, tick, |_, morsel| {
@@ -54,20 +63,43 @@ pub fn numbered(
         all.lock().unwrap_or_else(PoisonError::into_inner).join(&own);
         Ok(())
     })?;
-    let Some(digits) = all.into_inner().unwrap_or_else(PoisonError::into_inner).digits(most) else { return Ok(None) };
+    let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Some(digits) = all.digits(most) else { return Ok(None) };
+    written(source, rows, &digits, &all, work, tick)
+}
+
+/// The numbers of texts; None where one has a byte that was not seen at its place.
+fn written(
+    source: &Source<'_>,
+    rows: usize,
+    digits: &Digits,
+    alphabets: &Alphabets,
+    work: Work<'_>,
+    tick: &mut Tick<'_>,
+) -> Result<Option<Ranked>, OrderError> {
     let mut numbers: Vec<u32> = work.budget.zeroed(rows)?;
     let parts = Parts::of_length(&mut numbers, MORSEL_ROWS);
+    let has_others = AtomicBool::new(false);
     work.each_morsel(rows, tick, |number, morsel| {
         let mut part = parts.get(number);
         let mut shorts = Vec::with_capacity(PIECE_ROWS);
         for (begin, found) in morsel.clone().step_by(PIECE_ROWS).zip(part.chunks_mut(PIECE_ROWS)) {
+            if has_others.load(Ordering::Relaxed) {
+                break;
+            }
             shorts.clear();
             source.shorts(begin..morsel.end.min(begin + PIECE_ROWS), &mut shorts)?;
-            digits.write(&shorts, found);
+            if !alphabets.are_same_elsewhere(&shorts) || !digits.write(&shorts, found) {
+                has_others.store(true, Ordering::Relaxed);
+            }
         }
         Ok(())
     })?;
     drop(parts);
+    if has_others.into_inner() {
+        work.budget.release_vector(&numbers);
+        return Ok(None);
+    }
     Ok(Some(Ranked {
         places: numbers,
         ranks: Vec::new(),
@@ -145,6 +177,17 @@ impl Alphabets {
         self.has_long |= other.has_long;
     }
 
+    fn have_one_length(&self) -> bool {
+        byte(self.differing, LENGTH) == 0
+    }
+
+    /// Whether texts have the bytes of all others at the places where those are the same.
+    fn are_same_elsewhere(&self, shorts: &[Short]) -> bool {
+        let first = self.first.unwrap_or_default();
+        let differing = places(self.differing).fold(0, |bits, place| bits | 0xff << (8 * (LENGTH - place)));
+        shorts.iter().fold(0, |others, &short| others | (joined(short) ^ first) & !differing) == 0
+    }
+
     /// How texts are numbered; None where some are long, or there would be more numbers than so many.
     fn digits(&self, most: u64) -> Option<Digits> {
         if self.has_long {
@@ -155,7 +198,7 @@ impl Alphabets {
         let mut differing: Vec<_> = places(self.differing).collect();
         differing.reverse();
         for place in differing.into_iter().filter(|&place| place != LENGTH || self.ends_with_zero) {
-            let mut digits = Box::new([0_u32; BYTES]);
+            let mut digits = Box::new([UNSEEN; BYTES]);
             let mut digit = 0_u64;
             for (number, _) in digits.iter_mut().zip(&self.bytes[place]).filter(|(_, seen)| **seen) {
                 *number = u32::try_from(digit.checked_mul(count)?).ok()?;
@@ -181,13 +224,24 @@ struct Digits {
 }
 
 impl Digits {
-    fn write(&self, shorts: &[Short], found: &mut [u32]) {
-        // Place by place, so that a loop has one table.
+    /// Writes the numbers of texts; false where one has a byte that was not seen at its place.
+    fn write(&self, shorts: &[Short], found: &mut [u32]) -> bool {
+        // Place by place, so that a loop has one table and one shift.
         found.fill(0);
+        let mut all = 0;
         for (place, digits) in &self.of_places {
-            for (found, &short) in found.iter_mut().zip(shorts) {
-                *found = found.wrapping_add(digits[byte(joined(short), *place)]);
+            let shift = 8 * (PLACES / 2 - 1 - place % (PLACES / 2));
+            let mut add = |found: &mut u32, half: u64| {
+                let digit = digits[(half >> shift) as usize % BYTES];
+                all |= digit;
+                *found = found.wrapping_add(digit);
+            };
+            if *place < PLACES / 2 {
+                found.iter_mut().zip(shorts).for_each(|(found, short)| add(found, short.0));
+            } else {
+                found.iter_mut().zip(shorts).for_each(|(found, short)| add(found, short.1));
             }
         }
+        all & UNSEEN == 0
     }
 }

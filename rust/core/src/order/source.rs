@@ -188,6 +188,11 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether all rows are whole numbers of 64 bits with a sign.
+    pub fn are_signed_words(&self) -> bool {
+        self.chunks.iter().all(|chunk| matches!(chunk.read, Read::Numbers(KeyValues::I64(_))))
+    }
+
     /// Numbers of which some are these rows, and which; None where they are in several chunks, or may be NULL, or are no numbers.
     pub fn in_place(&self, rows: Range<usize>) -> Option<(&KeyValues<'a>, Range<usize>)> {
         let at = self.chunks.partition_point(|chunk| chunk.first + chunk.rows <= rows.start);

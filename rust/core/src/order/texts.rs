@@ -12,6 +12,7 @@ use super::buckets::{Listed, sort};
 use super::dictionary::{Dictionary, Hasher, first_bytes};
 use super::short_texts::numbered;
 use super::source::{PIECE_ROWS, Ranked, Read, Source, SourceChunk};
+use super::word::With;
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Stopped, Tick};
 
@@ -158,7 +159,7 @@ fn order_of(texts: &[(u64, &[u8])], work: Work<'_>, tick: &mut Tick<'_>) -> Resu
         work.budget.reserve(&mut words, own.len())?;
         words.extend(own.iter().map(|&number| first_bytes(rest(number, depth))));
         let range = words.iter().fold((u64::MAX, 0), |(low, high), &word| (low.min(word), high.max(word)));
-        let sorted = sort(&Listed(&words), words.len(), range, 0, work, tick)?;
+        let sorted = sort(&Listed(&words), words.len(), (range, 0), With::default(), work, tick)?;
         work.budget.release_vector(&words);
         let mut before: Vec<u32> = Vec::new();
         work.budget.reserve(&mut before, own.len())?;

@@ -1,9 +1,12 @@
 //! Keys side by side in words of 64 bits, in as few bits as the range of their values allows.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::OrderError;
+use super::columns::SIGN;
 use super::source::{PIECE_ROWS, Source};
+use super::step::{KeyStep, Multiples};
 use super::work::Work;
 use crate::budget::Tick;
 
@@ -13,14 +16,56 @@ pub trait RowCodes: Sync {
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError>;
 }
 
+/// The range of a key's values.
+#[derive(Clone, Copy, Default)]
+struct KeyRange {
+    low: u64,
+    high: u64,
+    /// All are so far apart, or several times as far.
+    step: Option<KeyStep>,
+}
+
+impl KeyRange {
+    /// How many steps the highest value is above the lowest one.
+    fn steps(self) -> u64 {
+        let span = self.high - self.low;
+        self.step.map_or(span, |step| step.count(span))
+    }
+}
+
 /// What one key, or a part of it, is in a word.
 struct Code<'s> {
     source: &'s Source<'s>,
     /// The range of the values; None for whether the key is NULL.
-    range: Option<(u64, u64)>,
+    range: Option<KeyRange>,
     /// Where NULLs are numbered with the values: before or behind them.
     nulls_first: Option<bool>,
     bits: u32,
+}
+
+/// What the value of a key of whole numbers of 64 bits follows from: `base + ((code >> shift) & mask) * step`, wrapped around.
+#[derive(Clone, Copy)]
+pub struct KeyOfCode {
+    shift: u32,
+    mask: u64,
+    base: u64,
+    step: u64,
+}
+
+impl KeyOfCode {
+    #[inline]
+    pub fn value(self, code: u64) -> i64 {
+        let own = code.checked_shr(self.shift).unwrap_or(0) & self.mask;
+        self.base.wrapping_add(own.wrapping_mul(self.step)) as i64
+    }
+}
+
+/// What is brought in order with rows.
+#[derive(Clone, Copy, Default)]
+pub struct With<'c> {
+    /// A byte of each row; none where it is empty.
+    pub bytes: &'c [u8],
+    pub key: Option<KeyOfCode>,
 }
 
 /// Codes of several keys, side by side.
@@ -68,59 +113,67 @@ fn codes_of<'s>(
     tick: &mut Tick<'_>,
 ) -> Result<Vec<Code<'s>>, OrderError> {
     let nulls = source.has_nulls();
-    let (low, high) = range(source, rows, nulls, work, tick)?.unwrap_or((0, 0));
+    let range = range(source, rows, nulls, work, tick)?.unwrap_or_default();
     let nulls_first = nulls.then_some(source.nulls_first);
-    let code = |range: Option<(u64, u64)>, nulls_first, highest: u64| Code {
+    let code = |range: Option<KeyRange>, nulls_first, highest: u64| Code {
         source,
         range,
         nulls_first,
         bits: u64::BITS - highest.leading_zeros(),
     };
-    let codes = match (high - low).checked_add(nulls.into()) {
-        Some(highest) => vec![code(Some((low, high)), nulls_first, highest)],
+    let codes = match range.steps().checked_add(nulls.into()) {
+        Some(highest) => vec![code(Some(range), nulls_first, highest)],
         // One number more than a word has.
-        None => vec![code(None, nulls_first, 1), code(Some((low, high)), None, u64::MAX)],
+        None => vec![code(None, nulls_first, 1), code(Some(range), None, u64::MAX)],
     };
     Ok(codes.into_iter().filter(|code| code.bits > 0).collect())
 }
 
-/// The least and the largest number of a key; None where it has none.
+/// The least and the largest number of a key, and their step; None where it has none.
 fn range(
     source: &Source<'_>,
     rows: usize,
     nulls: bool,
     work: Work<'_>,
     tick: &mut Tick<'_>,
-) -> Result<Option<(u64, u64)>, OrderError> {
+) -> Result<Option<KeyRange>, OrderError> {
     if let Some(ranks) = source.ranks() {
-        return Ok((ranks as u64).checked_sub(1).map(|last| (0, last)));
+        return Ok((ranks as u64).checked_sub(1).map(|high| KeyRange { low: 0, high, step: None }));
     }
+    let multiples = Multiples::of_first_rows(source, rows)?;
+    let has_others = AtomicBool::new(multiples.is_none());
     let of_morsels = work.each_morsel(rows, tick, |_, morsel| {
         let (mut numbers, mut flags) = ([0; PIECE_ROWS], [0; PIECE_ROWS]);
         let mut range: Option<(u64, u64)> = None;
         for begin in morsel.clone().step_by(PIECE_ROWS) {
             let piece = begin..morsel.end.min(begin + PIECE_ROWS);
-            let numbers = &mut numbers[..piece.len()];
+            let (mut numbers, flags) = (&mut numbers[..piece.len()], &mut flags[..piece.len()]);
             source.fill(piece.clone(), numbers)?;
-            let (mut low, mut high) = (u64::MAX, 0);
             if nulls {
-                let flags = &mut flags[..piece.len()];
                 source.fill_nulls(piece, flags)?;
-                for (&number, _) in numbers.iter().zip(flags).filter(|(_, is_null)| **is_null == 0) {
-                    (low, high) = (low.min(number), high.max(number));
+                let mut kept = 0;
+                for at in 0..numbers.len() {
+                    numbers[kept] = numbers[at];
+                    kept += usize::from(flags[at] == 0);
                 }
-            } else {
-                for &number in &*numbers {
-                    (low, high) = (low.min(number), high.max(number));
-                }
+                numbers = &mut numbers[..kept];
             }
+            let (low, high) =
+                numbers.iter().fold((u64::MAX, 0), |(low, high), &number| (number.min(low), number.max(high)));
             if low <= high {
                 range = Some(joined(range, (low, high)));
+            }
+            if let Some(multiples) = multiples.filter(|_| !has_others.load(Ordering::Relaxed))
+                && !numbers.iter().fold(true, |all, &number| all & multiples.contain(number))
+            {
+                has_others.store(true, Ordering::Relaxed);
             }
         }
         Ok(range)
     })?;
-    Ok(of_morsels.into_iter().flatten().fold(None, |range, next| Some(joined(range, next))))
+    let step = multiples.filter(|_| !has_others.into_inner()).map(|multiples| multiples.step);
+    let range = of_morsels.into_iter().flatten().fold(None, |range, next| Some(joined(range, next)));
+    Ok(range.map(|(low, high)| KeyRange { low, high, step }))
 }
 
 fn joined(range: Option<(u64, u64)>, next: (u64, u64)) -> (u64, u64) {
@@ -128,18 +181,18 @@ fn joined(range: Option<(u64, u64)>, next: (u64, u64)) -> (u64, u64) {
 }
 
 impl Code<'_> {
-    /// Writes codes of at most [`PIECE_ROWS`] rows.
-    fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError> {
-        let mut flags = [0; PIECE_ROWS];
+    /// Writes codes of at most [`PIECE_ROWS`] rows; `flags` are used again from piece to piece.
+    fn fill(&self, rows: Range<usize>, codes: &mut [u64], flags: &mut [u64; PIECE_ROWS]) -> Result<(), OrderError> {
         let flags = &mut flags[..rows.len()];
         if self.nulls_first.is_some() {
             self.source.fill_nulls(rows.clone(), flags)?;
         }
-        let Some((low, high)) = self.range else {
+        let Some(range) = self.range else {
             let first = self.nulls_first.unwrap_or_default();
             codes.iter_mut().zip(flags).for_each(|(code, flag)| *code = *flag ^ u64::from(first));
             return Ok(());
         };
+        let KeyRange { low, high, step } = range;
         self.source.fill(rows, codes)?;
         if self.source.descending {
             for code in codes.iter_mut() {
@@ -150,6 +203,11 @@ impl Code<'_> {
                 *code = code.wrapping_sub(low);
             }
         }
+        if let Some(step) = step {
+            for code in codes.iter_mut() {
+                *code = step.count(*code);
+            }
+        }
         match self.nulls_first {
             None => {}
             Some(true) => {
@@ -157,7 +215,7 @@ impl Code<'_> {
                 numbered.for_each(|(code, flag)| *code = if *flag == 0 { code.wrapping_add(1) } else { 0 });
             }
             Some(false) => {
-                let behind = high - low + 1;
+                let behind = range.steps() + 1;
                 let numbered = codes.iter_mut().zip(flags);
                 numbered.filter(|(_, flag)| **flag != 0).for_each(|(code, _)| *code = behind);
             }
@@ -169,23 +227,40 @@ impl Code<'_> {
 impl Word<'_> {
     /// The largest code that it can have.
     pub fn highest(&self) -> u64 {
-        u64::MAX.checked_shr(u64::BITS - self.bits).unwrap_or(0)
+        highest(self.bits)
     }
+
+    /// What the values of a key follow from; None where they are no whole numbers of 64 bits with a sign, or some are NULL.
+    pub fn key(&self, source: &Source<'_>) -> Option<KeyOfCode> {
+        let at = self.codes.iter().position(|code| std::ptr::eq(code.source, source))?;
+        let Code { range: Some(KeyRange { low, high, step }), nulls_first: None, bits, .. } = self.codes[at] else {
+            return None;
+        };
+        let step = step.map_or(1, |step| step.size);
+        let (base, step) = if source.descending { (high, step.wrapping_neg()) } else { (low, step) };
+        let shift = self.codes[at + 1..].iter().map(|code| code.bits).sum();
+        source.are_signed_words().then(|| KeyOfCode { shift, mask: highest(bits), base: base ^ SIGN, step })
+    }
+}
+
+/// The largest number of so many bits.
+fn highest(bits: u32) -> u64 {
+    u64::MAX.checked_shr(u64::BITS - bits).unwrap_or(0)
 }
 
 impl RowCodes for Word<'_> {
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError> {
-        let mut piece = [0; PIECE_ROWS];
+        let (mut piece, mut flags) = ([0; PIECE_ROWS], [0; PIECE_ROWS]);
         for begin in rows.clone().step_by(PIECE_ROWS) {
             let these = begin..rows.end.min(begin + PIECE_ROWS);
             let codes = &mut codes[begin - rows.start..these.end - rows.start];
             for (at, code) in self.codes.iter().enumerate() {
                 if at == 0 {
-                    code.fill(these.clone(), codes)?;
+                    code.fill(these.clone(), codes, &mut flags)?;
                     continue;
                 }
                 let piece = &mut piece[..these.len()];
-                code.fill(these.clone(), piece)?;
+                code.fill(these.clone(), piece, &mut flags)?;
                 // The first of several codes leaves bits to the others.
                 codes.iter_mut().zip(piece).for_each(|(code, part)| *code = *code << self.codes[at].bits | *part);
             }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::causes::from_causes;
+
 /// The text is not a row pattern. `line` and `column` count from 1, in characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
@@ -106,14 +108,4 @@ impl std::error::Error for SyntaxError {}
 impl std::error::Error for LimitError {}
 impl std::error::Error for CompileError {}
 
-impl From<SyntaxError> for CompileError {
-    fn from(error: SyntaxError) -> Self {
-        Self::Syntax(error)
-    }
-}
-
-impl From<LimitError> for CompileError {
-    fn from(error: LimitError) -> Self {
-        Self::Limit(error)
-    }
-}
+from_causes!(CompileError { Syntax(SyntaxError), Limit(LimitError) });

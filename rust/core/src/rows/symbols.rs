@@ -59,6 +59,19 @@ impl Symbols {
         self.len() == 0
     }
 
+    /// The rows' sets as a byte each; None where there are more variables than a byte has bits.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.codes {
+            Codes::Bytes(codes) if self.masks.is_empty() => Some(codes),
+            _ => None,
+        }
+    }
+
+    /// Sets of up to eight variables, a byte each.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { codes: Codes::Bytes(bytes), masks: Vec::new() }
+    }
+
     /// Bytes that they take.
     pub fn memory_bytes(&self) -> usize {
         let codes = match &self.codes {
@@ -157,6 +170,16 @@ impl SymbolsBuilder {
         Ok(Self { rows, variable_count, columns })
     }
 
+    /// For rows of which this is known; None where sets are no bytes.
+    pub fn of_symbols(variable_count: usize, symbols: Symbols) -> Option<Self> {
+        match symbols.codes {
+            Codes::Bytes(bytes) if symbols.masks.is_empty() && variable_count <= NARROW => {
+                Some(Self { rows: bytes.len(), variable_count, columns: Columns::Narrow(bytes) })
+            }
+            _ => None,
+        }
+    }
+
     /// Says of consecutive rows from `first` on whether the variable's condition holds.
     ///
     /// # Panics
@@ -221,7 +244,7 @@ impl SymbolsBuilder {
     /// The symbols. Interns the distinct sets when there are more than `NARROW` variables.
     pub fn finish(self, budget: &Budget) -> Result<Symbols, Stopped> {
         match self.columns {
-            Columns::Narrow(bytes) => Ok(Symbols { codes: Codes::Bytes(bytes), masks: Vec::new() }),
+            Columns::Narrow(bytes) => Ok(Symbols::of_bytes(bytes)),
             Columns::Planes(planes) => {
                 let mut interner = Interner::default();
                 let mut codes = Vec::new();
@@ -313,19 +336,28 @@ impl SymbolsPiece<'_> {
         }
     }
 
-    /// The conditions of these variables do not hold at rows from `first` on, a set for each.
-    #[inline]
-    pub fn without<'s>(&mut self, first: usize, sets: impl Iterator<Item = &'s VariableSet> + Clone) {
+    /// The conditions of a set of variables do not hold at each row from `first` on; sets have numbers.
+    pub fn without(&mut self, first: usize, numbers: &[u16], sets: &[VariableSet]) {
+        const FEW_SETS: usize = 1 << 8;
+        let none = VariableSet::default();
+        let sets_of_rows = numbers.iter().map(|&number| sets.get(usize::from(number)).unwrap_or(&none));
         match &mut self.columns {
             PieceColumns::Narrow(bytes) => {
-                for (byte, set) in bytes.get_mut(first..).unwrap_or_default().iter_mut().zip(sets) {
-                    *byte &= !(set.0[0] as u8);
+                let rows = bytes.get_mut(first..).unwrap_or_default().iter_mut();
+                if sets.len() > FEW_SETS {
+                    rows.zip(sets_of_rows).for_each(|(byte, set)| *byte &= !(set.0[0] as u8));
+                    return;
+                }
+                let mut kept = [u8::MAX; FEW_SETS];
+                kept.iter_mut().zip(sets).for_each(|(kept, set)| *kept = !(set.0[0] as u8));
+                for (byte, &number) in rows.zip(numbers) {
+                    *byte &= kept[usize::from(number) % FEW_SETS];
                 }
             }
             PieceColumns::Planes(planes) => {
                 for (number, plane) in planes.iter_mut().enumerate() {
                     let bits = |set: &VariableSet| (set.0[number / 4] >> (number % 4 * PLANE)) as u16;
-                    for (own, set) in plane.get_mut(first..).unwrap_or_default().iter_mut().zip(sets.clone()) {
+                    for (own, set) in plane.get_mut(first..).unwrap_or_default().iter_mut().zip(sets_of_rows.clone()) {
                         *own &= !bits(set);
                     }
                 }

@@ -1,9 +1,17 @@
 //! Random patterns, and rows in which their variables hold.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::ops::Range;
 
 use proptest::prelude::*;
 use rowpattern_core::budget::Budget;
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::rows::{Symbols, SymbolsBuilder};
+
+/// So many cases of a test. Those that fail are printed, not kept in a file.
+pub fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
 
 /// Variables of patterns that have few.
 pub const FEW: [&str; 3] = ["A", "B", "C"];
@@ -24,6 +32,11 @@ pub fn pattern(names: &'static [&'static str]) -> impl Strategy<Value = String> 
             (inner, quantifier).prop_map(|(part, quantifier)| format!("({part}){quantifier}")),
         ]
     })
+}
+
+/// A pattern over [`FEW`], and as many rows as the range says; a bit of a row says that a variable holds there.
+pub fn pattern_and_rows(rows: Range<usize>) -> impl Strategy<Value = (String, Vec<u8>)> {
+    (pattern(&FEW), prop::collection::vec(0_u8..8, rows))
 }
 
 /// Rows as symbols: each variable holds where the bit of its letter is set.

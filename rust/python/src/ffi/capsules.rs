@@ -20,6 +20,18 @@ const STREAM: &CStr = c"arrow_array_stream";
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
 
+/// The schema that a consumer asks for, which the interface lets a producer ignore.
+#[derive(Clone, Copy)]
+pub struct Ignored;
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Ignored {
+    type Error = PyErr;
+
+    fn extract(_: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self)
+    }
+}
+
 /// Reads the arrays behind the PyCapsule interface, if the object has it: one, or those of a stream.
 ///
 /// Args:
@@ -66,17 +78,17 @@ fn is_in_memory(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Hands an array out as Arrow's two capsules.
-pub fn array_capsules<'py>(py: Python<'py>, array: &dyn Array) -> PyResult<Bound<'py, PyTuple>> {
+pub fn array_capsules(py: Python<'_>, array: &dyn Array) -> PyResult<Py<PyTuple>> {
     let (array, schema) = to_ffi(&array.to_data()).map_err(|error| rows_error(error.to_string()))?;
     // Both release what they hold when they are dropped with their capsule and nobody has taken it over.
     let schema = PyCapsule::new_with_value(py, schema, SCHEMA)?;
     let array = PyCapsule::new_with_value(py, array, ARRAY)?;
-    PyTuple::new(py, [schema, array])
+    PyTuple::new(py, [schema, array]).map(Bound::unbind)
 }
 
 /// Hands a table out as Arrow's stream capsule.
-pub fn stream_capsule(py: Python<'_>, table: RecordBatch) -> PyResult<Bound<'_, PyCapsule>> {
+pub fn stream_capsule(py: Python<'_>, table: RecordBatch) -> PyResult<Py<PyCapsule>> {
     let schema = table.schema();
     let stream = FFI_ArrowArrayStream::new(Box::new(RecordBatchIterator::new([Ok(table)], schema)));
-    PyCapsule::new_with_value(py, stream, STREAM)
+    PyCapsule::new_with_value(py, stream, STREAM).map(Bound::unbind)
 }

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple, PyType};
 use rowpattern_macros::catch_panics;
 
-use super::capsules::array_capsules;
+use super::capsules::{Ignored, array_capsules};
 use crate::numbers::place;
 use crate::reduced::{Reduced, reduced};
 
@@ -172,12 +172,7 @@ impl Column {
 
     /// Arrow's PyCapsule interface.
     #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_array__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        // The interface lets a producer ignore what is requested.
+    fn __arrow_c_array__(&self, py: Python<'_>, requested_schema: Option<Ignored>) -> PyResult<Py<PyTuple>> {
         let _ = requested_schema;
         array_capsules(py, &self.to_arrow())
     }

@@ -161,28 +161,30 @@ pub fn date_plus_time(date: i64, time: i64) -> Checked<i64> {
     if date_is_finite(date) { timestamp_at(date, time) } else { Ok(INFINITE_TIMESTAMP * date.signum()) }
 }
 
-/// `INTERVAL + INTERVAL`, part by part.
-pub fn plus(left: Interval, right: Interval) -> Checked<Interval> {
-    let sum = || {
+/// Combines two intervals part by part.
+fn by_parts(
+    (left, right): (Interval, Interval),
+    part: fn(i32, i32) -> Option<i32>,
+    micros: fn(i64, i64) -> Option<i64>,
+) -> Checked<Interval> {
+    let parts = || {
         Some(Interval {
-            months: left.months.checked_add(right.months)?,
-            days: left.days.checked_add(right.days)?,
-            micros: left.micros.checked_add(right.micros)?,
+            months: part(left.months, right.months)?,
+            days: part(left.days, right.days)?,
+            micros: micros(left.micros, right.micros)?,
         })
     };
-    sum().ok_or(EvaluationError::Overflow)
+    parts().ok_or(EvaluationError::Overflow)
+}
+
+/// `INTERVAL + INTERVAL`, part by part.
+pub fn plus(left: Interval, right: Interval) -> Checked<Interval> {
+    by_parts((left, right), i32::checked_add, i64::checked_add)
 }
 
 /// `INTERVAL - INTERVAL`, part by part.
 pub fn minus(left: Interval, right: Interval) -> Checked<Interval> {
-    let difference = || {
-        Some(Interval {
-            months: left.months.checked_sub(right.months)?,
-            days: left.days.checked_sub(right.days)?,
-            micros: left.micros.checked_sub(right.micros)?,
-        })
-    };
-    difference().ok_or(EvaluationError::Overflow)
+    by_parts((left, right), i32::checked_sub, i64::checked_sub)
 }
 
 /// `-INTERVAL`, part by part.
