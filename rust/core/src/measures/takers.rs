@@ -147,15 +147,17 @@ impl<'t, T: Copy> FixedTaker<'t, T> {
             && chunk.valid.is_none()
         {
             let values = of(&chunk.values);
-            let (behind, mut last) = (values.len().saturating_sub(1), 0);
-            for (out, &row) in part.iter_mut().zip(rows) {
+            let taken = take_there(part, values, rows);
+            if taken == rows.len() {
+                return self.valid.push(&[], taken, budget);
+            }
+            let behind = values.len().saturating_sub(1);
+            // Slices, as an iterator that skips tests in each step whether it still has to.
+            let (left, rows_left) = (part.get_mut(taken..), rows.get(taken..));
+            for (out, &row) in left.unwrap_or_default().iter_mut().zip(rows_left.unwrap_or_default()) {
                 // Which rows are there cannot be guessed, so that some value is always read.
                 let value = values.get(row.min(behind)).copied().unwrap_or(absent);
                 *out = if row <= behind { value } else { absent };
-                last = last.max(row);
-            }
-            if last < values.len() {
-                return self.valid.push(&[], rows.len(), budget);
             }
             let flags = rows.iter().map(|&row| row < values.len());
             return push_flags(&mut self.valid, &mut self.flags, flags, budget);
@@ -206,6 +208,17 @@ impl FixedTaker<'_, u8> {
         });
         push_flags(&mut self.valid, &mut self.flags, flags, budget)
     }
+}
+
+/// Takes values up to the first row that is not there; gives how many. Most columns have a row for every item, where this has the
+/// least to do for each.
+#[inline]
+fn take_there<T: Copy>(part: &mut [T], values: &[T], rows: &[usize]) -> usize {
+    for (at, (out, &row)) in part.iter_mut().zip(rows).enumerate() {
+        let Some(&value) = values.get(row) else { return at };
+        *out = value;
+    }
+    rows.len()
 }
 
 fn push_flags(
