@@ -2,14 +2,10 @@
 
 >>> import pandas as pd
 >>> import rowpattern.pandas
->>> prices = pd.DataFrame({"day": [1, 2, 3, 4, 5], "price": [90, 80, 70, 85, 95]})
->>> prices.rowpattern.recognize(
-...     order_by="day",
-...     pattern="DOWN+ UP+",
-...     define={"DOWN": "price < PREV(price)", "UP": "price > PREV(price)"},
-...     measures={"lowest": "LAST(DOWN.price)"},
-... ).to_dict("records")
-[{'lowest': 70}]
+>>> prices = pd.DataFrame({"day": [1, 2, 3], "price": [3, 2, 4]})
+>>> falls = {"order_by": "day", "pattern": "DOWN+", "define": {"DOWN": "price < PREV(price)"}}
+>>> prices.rowpattern.recognize(**falls, measures={"ended": "LAST(DOWN.day)"}).to_dict("records")
+[{'ended': 2}]
 """
 
 from rowpattern.recognition.pandas_accessor import FrameAccessor

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rowpattern._core import ManualClock
+from rowpattern._core import ManualClock, PatternCache
 
 from pattern_caches import MEGABYTE, adds_up, cache, entry_bytes
 
 if TYPE_CHECKING:
     import rowpattern
+
+
+def ageing_cache(ttl_seconds: float) -> tuple[PatternCache, ManualClock]:
+    """Return a cache whose entries have a time to live, and its clock."""
+    clock = ManualClock()
+    return cache(ttl_seconds=ttl_seconds, clock=clock), clock
 
 
 def test_the_same_object_comes_back() -> None:
@@ -75,8 +81,7 @@ def test_no_room_at_all(limit: dict[str, int]) -> None:
 
 
 def test_time_to_live_counts_from_insertion() -> None:
-    clock = ManualClock()
-    values = cache(ttl_seconds=10, clock=clock)
+    values, clock = ageing_cache(ttl_seconds=10)
     values.put("a", 1, size_bytes=1)
     clock.advance(6)
     values.put("b", 2, size_bytes=1)
@@ -100,8 +105,7 @@ def test_time_to_live_counts_from_insertion() -> None:
 
 
 def test_a_new_time_to_live_is_for_new_entries() -> None:
-    clock = ManualClock()
-    values = cache(ttl_seconds=10, clock=clock)
+    values, clock = ageing_cache(ttl_seconds=10)
     values.put("old", 1, size_bytes=1)
     values.set_ttl(100)
     values.put("new", 2, size_bytes=1)

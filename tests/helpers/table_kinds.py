@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
@@ -11,6 +12,12 @@ import pyarrow as pa
 
 from rowpattern import match_recognize
 
+if TYPE_CHECKING:
+    import random
+
+# Half an hour before clocks go forward in Berlin, and before they go back.
+SPRING = dt.datetime(2024, 3, 31, 0, 30, tzinfo=dt.timezone.utc)
+AUTUMN = dt.datetime(2024, 10, 27, 0, 30, tzinfo=dt.timezone.utc)
 LABELS = ["low", "mid", "high"]
 KINDS = ["arrow", "pandas", "polars", "lazy", "reader", "duckdb", "stream", "isolated"]
 
@@ -67,3 +74,16 @@ def rows(query: str, table: Any, kind: str = "arrow", **options: Any) -> list[tu
 def categories(values: list[str | None], index: pa.DataType | None = None) -> pa.Array:
     places = pa.array([None if each is None else LABELS.index(each) for each in values], index or pa.int8())
     return pa.DictionaryArray.from_arrays(places, pa.array(LABELS), ordered=True)
+
+
+def random_times(rng: random.Random, count: int) -> list[dt.datetime | None]:
+    """Instants around changes of clocks, at ends of months, in leap years and far away, and NULL."""
+    begins = [SPRING, AUTUMN, dt.datetime(2024, 2, 28, 23, tzinfo=dt.timezone.utc)]
+    begins += [dt.datetime(1901, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.timezone.utc)]
+    begins += [dt.datetime(2200, 1, 31, tzinfo=dt.timezone.utc)]
+    return [
+        None
+        if rng.random() < 0.1
+        else rng.choice(begins) + dt.timedelta(minutes=rng.randrange(-3000, 3000), microseconds=rng.randrange(3))
+        for _ in range(count)
+    ]

@@ -18,11 +18,11 @@ import pytest
 
 import rowpattern
 from rowpattern import QueryLimitError, match_recognize
-from rowpattern.production_config import reload, reset_config
+from rowpattern.production_config import reload
 from rowpattern.sql.runtime.admission import query_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 FALLS = """SELECT * FROM prices MATCH_RECOGNIZE (
     ORDER BY day MEASURES FIRST(DOWN.day) AS begun PATTERN (DOWN+) DEFINE DOWN AS price < PREV(price))"""
@@ -32,13 +32,6 @@ AROUND = f"SELECT count(*) AS n, max(begun) AS last FROM ({FALLS})"
 
 def prices(rows: int = 1000) -> pa.Table:
     return pa.table({"day": range(rows), "price": [day * 7 % 11 for day in range(rows)]})
-
-
-@pytest.fixture(autouse=True)
-def _settings_again() -> Iterator[None]:
-    yield
-    reload()
-    reset_config()
 
 
 def system_threads() -> int:

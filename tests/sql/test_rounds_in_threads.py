@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from rowpattern import CancelToken, QueryCancelledError, QueryError, QueryLimitError, match_recognize
-from rowpattern.production_config import reload, reset_config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from rowpattern.production_config import reload
 
 # The fewest rows for which two threads search.
 ROWS = 1 << 18
@@ -30,13 +26,6 @@ def texts() -> list[str]:
 
 def table(values: list[str]) -> pa.Table:
     return pa.table({"p": np.arange(ROWS) // 16, "i": np.arange(ROWS), "s": values})
-
-
-@pytest.fixture(autouse=True)
-def _settings_again() -> Iterator[None]:
-    yield
-    reload()
-    reset_config()
 
 
 def test_answers_and_errors_are_those_of_one_thread() -> None:

@@ -105,24 +105,24 @@ def test_patterns(pattern: str, define: str, wanted: str) -> None:
 WHOLE = "1:1:90:A 2:1:80:B 3:1:70:B 4:1:80:C 5:1:90:C 6:2:50:A 7:2:40:B 8:2:60:C"
 
 
-@pytest.mark.parametrize(
-    ("pattern", "wanted"),
-    [
-        ("A B+ C+", WHOLE),
-        ("A {- B+ -} C+", "1:1:90:A 4:1:80:C 5:1:90:C 6:2:50:A 8:2:60:C"),
-        ("{- A -} {- B+ -} C+", "4:1:80:C 5:1:90:C 8:2:60:C"),
-        ("A {- {- B+ -} C+ -}", "1:1:90:A 6:2:50:A"),
-        ("{- A B+ C+ -}", ""),
-        ("A B+ {- ()* -} C+", WHOLE),
-        ("A {- B -}+ {- C -}+", "1:1:90:A 6:2:50:A"),
-        ("A {- B -}* {- C -}*", "1:1:90:A 6:2:50:A"),
-        ("A {- B -}{1,2} {- C -}{1,2}", "1:1:90:A 6:2:50:A"),
-        ("A {- C -}{2,3} {- B -}{2,3}", "3:1:70:A"),
-    ],
-)
-def test_exclusion(pattern: str, wanted: str) -> None:
+EXCLUSIONS = {
+    "A B+ C+": WHOLE,
+    "A {- B+ -} C+": "1:1:90:A 4:1:80:C 5:1:90:C 6:2:50:A 8:2:60:C",
+    "{- A -} {- B+ -} C+": "4:1:80:C 5:1:90:C 8:2:60:C",
+    "A {- {- B+ -} C+ -}": "1:1:90:A 6:2:50:A",
+    "{- A B+ C+ -}": "",
+    "A B+ {- ()* -} C+": WHOLE,
+    "A {- B -}+ {- C -}+": "1:1:90:A 6:2:50:A",
+    "A {- B -}* {- C -}*": "1:1:90:A 6:2:50:A",
+    "A {- B -}{1,2} {- C -}{1,2}": "1:1:90:A 6:2:50:A",
+    "A {- C -}{2,3} {- B -}{2,3}": "3:1:70:A",
+}
+
+
+@pytest.mark.parametrize("pattern", EXCLUSIONS)
+def test_exclusion(pattern: str) -> None:
     define = "DEFINE B AS B.value < PREV (B.value), C AS C.value > PREV (C.value)"
-    assert ask(VALLEYS, pattern, define) == wanted
+    assert ask(VALLEYS, pattern, define) == EXCLUSIONS[pattern]
 
 
 FIRST = "1:1:90:A 2:1:80:B 3:1:70:B 4:1:80:C"
@@ -157,23 +157,26 @@ def test_unmatched_rows_are_those_of_no_match() -> None:
     assert found == "1:-:-:- 2:1:100:A 3:1:90:B 4:1:80:B 3:2:90:A 4:2:80:B 5:2:70:B 6:-:-:-"
 
 
-@pytest.mark.parametrize(
-    ("rows", "pattern", "wanted"),
-    [
-        ("ONE ROW PER MATCH", "B*", "1:-:- 2:70:B 3:-:-"),
-        ("", "B*", "1:-:- 2:70:B 3:-:-"),
-        ("ONE ROW PER MATCH", "B+", "1:70:B"),
-        ("ALL ROWS PER MATCH", "B*", "1:-:- 2:80:B 2:70:B 3:-:-"),
-        ("ALL ROWS PER MATCH", "B+", "1:80:B 1:70:B"),
-        ("ALL ROWS PER MATCH OMIT EMPTY MATCHES", "B*", "2:80:B 2:70:B"),
-        ("ALL ROWS PER MATCH WITH UNMATCHED ROWS", "B+", "-:-:- 1:80:B 1:70:B -:-:-"),
-    ],
-)
-def test_output_modes(rows: str, pattern: str, wanted: str) -> None:
+MODES = {
+    ("ONE ROW PER MATCH", "B*"): "1:-:- 2:70:B 3:-:-",
+    ("", "B*"): "1:-:- 2:70:B 3:-:-",
+    ("ONE ROW PER MATCH", "B+"): "1:70:B",
+    ("ALL ROWS PER MATCH", "B*"): "1:-:- 2:80:B 2:70:B 3:-:-",
+    ("ALL ROWS PER MATCH", "B+"): "1:80:B 1:70:B",
+    ("ALL ROWS PER MATCH OMIT EMPTY MATCHES", "B*"): "2:80:B 2:70:B",
+    ("ALL ROWS PER MATCH WITH UNMATCHED ROWS", "B+"): "-:-:- 1:80:B 1:70:B -:-:-",
+}
+
+
+@pytest.mark.parametrize(("rows", "pattern"), MODES)
+def test_output_modes(rows: str, pattern: str) -> None:
     query = f"""SELECT m.match, m.val, m.label FROM t MATCH_RECOGNIZE (
         ORDER BY id MEASURES match_number() AS match, RUNNING LAST(value) AS val, classifier() AS label
         {rows} AFTER MATCH SKIP PAST LAST ROW PATTERN ({pattern}) {B_FALLS}) AS m"""
-    assert shown(zip(*(column.to_pylist() for column in match_recognize(query, table(FALLING)).columns))) == wanted
+    assert (
+        shown(zip(*(column.to_pylist() for column in match_recognize(query, table(FALLING)).columns)))
+        == MODES[rows, pattern]
+    )
 
 
 BACK = "PREV(LAST(A.value), 3) + FIRST(A.value) + PREV(LAST(B.value), 2)"

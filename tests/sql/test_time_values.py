@@ -21,27 +21,11 @@ import rowpattern
 from rowpattern import match_recognize
 
 from commands import run_python
-from table_kinds import KINDS, answered, clause, rows
+from table_kinds import KINDS, SPRING, answered, clause, random_times, rows
 
 BERLIN = "Europe/Berlin"
 NEW_YORK = "America/New_York"
-# Half an hour before clocks go forward in Berlin, and before they go back.
-SPRING = dt.datetime(2024, 3, 31, 0, 30, tzinfo=dt.timezone.utc)
-AUTUMN = dt.datetime(2024, 10, 27, 0, 30, tzinfo=dt.timezone.utc)
 NEW_YEAR = dt.datetime.fromisoformat("2024-01-01")
-
-
-def random_times(rng: random.Random, count: int) -> list[dt.datetime | None]:
-    """Instants around changes of clocks, at ends of months, in leap years and far away, and NULL."""
-    begins = [SPRING, AUTUMN, dt.datetime(2024, 2, 28, 23, tzinfo=dt.timezone.utc)]
-    begins += [dt.datetime(1901, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.timezone.utc)]
-    begins += [dt.datetime(2200, 1, 31, tzinfo=dt.timezone.utc)]
-    return [
-        None
-        if rng.random() < 0.1
-        else rng.choice(begins) + dt.timedelta(minutes=rng.randrange(-3000, 3000), microseconds=rng.randrange(3))
-        for _ in range(count)
-    ]
 
 
 # A difference of timestamps is a duration.
