@@ -219,12 +219,12 @@ def test_aggregates_have_types(using: Database) -> None:
         "filtered": "HUGEINT",
         "configured": "DOUBLE",
     }
-    # Only calls of arguments and nothing else may be computed by another, which knows of an order where there is one.
+    # Only calls of arguments may be computed by another, which knows of an order and of DISTINCT where there is one.
     names = {name: each.name for name, each in found.aggregates.items()}
-    assert names == {"plain": "sum", "rows": "count_star", "computed": "min", "ordered": "string_agg"} | dict.fromkeys(
-        ("distinct", "filtered", "configured")
-    )
+    known = {"plain": "sum", "rows": "count_star", "computed": "min", "distinct": "count", "ordered": "string_agg"}
+    assert names == known | dict.fromkeys(("filtered", "configured"))
     assert [name for name, each in found.aggregates.items() if each.ordered] == ["ordered"]
+    assert [name for name, each in found.aggregates.items() if each.distinct] == ["distinct"]
     (comparison,) = found.expressions
     assert [each.type for each in comparison.children] == ["DOUBLE", "DOUBLE"]
 
