@@ -235,10 +235,12 @@ impl<'w> Sorter<'w> {
         for (at, &code) in grouped[..length].iter().enumerate() {
             let group = grouping.group(code);
             let (begin, end) = (counts[group] as usize, counts[group + 1] as usize);
-            let place = match end - begin {
-                0..=FEW_GROUPED => begin + below::<FEW_GROUPED>(&grouped[begin..], code),
-                0..=MANY_GROUPED => begin + below::<MANY_GROUPED>(&grouped[begin..], code),
-                _ => at,
+            let place = if end - begin <= FEW_GROUPED {
+                begin + below::<FEW_GROUPED>(&grouped[begin..], code)
+            } else if end - begin <= MANY_GROUPED {
+                begin + below::<MANY_GROUPED>(&grouped[begin..], code)
+            } else {
+                at
             };
             packed[place] = code;
         }
