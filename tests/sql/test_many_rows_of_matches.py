@@ -44,7 +44,7 @@ def test_all_rows(shown: str) -> None:
         table,
         threads=2,
     ).to_pydict()
-    wanted = []
+    wanted: list[tuple[Any, ...]] = []
     for number, (start, end) in enumerate(matches(), 1):
         if start == end and shown != "OMIT EMPTY MATCHES":
             wanted.append((start, number, None, None, None))
