@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from rowpattern import match_recognize
+from rowpattern import QueryError, match_recognize
 
 NAN = float("nan")
 # Of each type three values.
@@ -116,3 +116,26 @@ def test_uuids_are_read_from_slices_and_pieces() -> None:
     given = pa.table({"i": range(2900), "x": pa.chunked_array([whole.slice(100, 1000), whole.slice(1100)])})
     found = match_recognize(PLACES["around a clause"], given)
     assert found["x"].to_pylist() == values[100:]
+
+
+@pytest.mark.parametrize("text", ["upper(x)", "CAST(x AS VARCHAR)", "coalesce(x, 'other')"])
+def test_texts_of_ordered_categories_are_in_no_order_of_their_own(text: str) -> None:
+    labels = pa.array(["lo", "mid", "hi"])
+    table = pa.table({"i": [0, 1, 2], "x": pa.DictionaryArray.from_arrays([2, 0, 1], labels, ordered=True)})
+    clause = "MATCH_RECOGNIZE (ORDER BY i ALL ROWS PER MATCH PATTERN (A+))"
+    assert match_recognize(f"SELECT {text} AS x FROM t {clause}", table)["x"].type == pa.string()
+    shown = match_recognize(f"SELECT lag(x) OVER (ORDER BY i) AS x FROM t {clause}", table)["x"].combine_chunks()
+    assert (shown.type, shown.dictionary) == (table["x"].type, labels)
+
+
+@pytest.mark.parametrize("categories", [pa.nulls(1), pa.array([[1]])], ids=["null", "list"])
+def test_pieces_of_categories_that_arrow_does_not_unify(categories: pa.Array) -> None:
+    def rows(*, ordered: bool) -> pa.Table:
+        piece = pa.DictionaryArray.from_arrays(pa.array([0, None]), categories, ordered=ordered)
+        return pa.table({"x": pa.chunked_array([piece, piece]), "i": [1, 2, 3, 4]})
+
+    query = "SELECT n FROM t MATCH_RECOGNIZE (PARTITION BY x ORDER BY i MEASURES count(*) AS n PATTERN (A+))"
+    wanted = [4] if categories.null_count else [2, 2]
+    assert match_recognize(query, rows(ordered=False))["n"].to_pylist() == wanted
+    with pytest.raises(QueryError, match="column x has ordered categories of the type .*, whose order is not known"):
+        match_recognize(query, rows(ordered=True))

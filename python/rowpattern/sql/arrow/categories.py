@@ -55,7 +55,11 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     if not is_ordered(kind):
         return values
     if values.num_chunks > 1:
-        values = values.unify_dictionaries()
+        try:
+            values = values.unify_dictionaries()
+        except pa.ArrowNotImplementedError:
+            message = f"column {name} has ordered categories of the type {kind.value_type}, whose order is not known"
+            raise QueryError(f"{message}; make texts of them") from None
     categories = values.chunk(0).dictionary if values.num_chunks else pa.nulls(0, kind.value_type)
     is_text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
     if not is_text:

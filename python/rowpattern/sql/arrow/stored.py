@@ -64,7 +64,12 @@ def stored(values: pa.ChunkedArray) -> StoredColumn | None:
         inside = stored(pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type))
         return None if inside is None else StoredColumn(kind, inside.values, storage=inside)
     if isinstance(kind, pa.DictionaryType):
-        values = values.unify_dictionaries() if values.num_chunks > 1 else values
+        if values.num_chunks > 1:
+            try:
+                values = values.unify_dictionaries()
+            except pa.ArrowNotImplementedError:
+                # Of NULLs, or of nested values.
+                return None
         keys = pa.chunked_array([chunk.indices for chunk in values.chunks], kind.index_type)
         return StoredColumn(kind, keys, values.chunk(0).dictionary)
     if pa.types.is_string_view(kind):

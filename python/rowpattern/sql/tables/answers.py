@@ -123,7 +123,7 @@ def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answ
                 values = values.cast(pa.timestamp(values.type.unit, kind.tz))  # noqa: PLW2901 - the same instants
             if is_ordered(kind) and is_ordered(values.type):
                 values = as_categories(values, kind)  # noqa: PLW2901 - the same values
-            elif pa.types.is_dictionary(kind) and values.type == kind.value_type:
+            elif pa.types.is_dictionary(kind) and not kind.ordered and values.type == kind.value_type:
                 values = values.dictionary_encode().cast(kind)  # noqa: PLW2901 - the same values
             elif pa.types.is_dictionary(kind) and not pa.types.is_dictionary(values.type):
                 origin = None

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import from_numpy, one_array
 from rowpattern.sql.arrow.casting import has_intervals, with_durations
+from rowpattern.sql.arrow.categories import as_categories, is_ordered
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def in_own_type(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray |
             return _uuids(values)
         if has_intervals(values.type) and not has_intervals(kind):
             values = with_durations(values, "a column")
+        if is_ordered(kind):
+            # Texts that were computed are in no order but that of texts.
+            return as_categories(values, kind) if is_ordered(values.type) else None
         if types.is_dictionary(kind):
             return values.cast(kind.value_type).dictionary_encode().cast(kind)
         found = values.cast(kind)

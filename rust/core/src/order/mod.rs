@@ -12,14 +12,14 @@
 //! use rowpattern_core::budget::Budget;
 //! use rowpattern_core::order::{Carried, SortKey, KeyChunk, KeyValues, order};
 //! let key = |values| SortKey { chunks: vec![KeyChunk { rows: 4, valid: None, values }], descending: false, nulls_first: false };
-//! let (users, times) = ([7, 5, 7, 5], [1_i64, 2, 3, 4]);
+//! let (users, times) = ([7, 5, 7, 5], [4_i64, 3, 2, 1]);
 //! let keys = [key(KeyValues::I32(&users)), key(KeyValues::I64(&times))];
 //! let carried = Carried { bytes: Some(b"abcd"), keys: true };
 //! let found = order(&keys, 1, (4, carried), 1, &Budget::unlimited(), &mut || Ok(())).unwrap().unwrap();
-//! assert_eq!(found.order, Some(vec![1, 3, 0, 2]));
+//! assert_eq!(found.order, Some(vec![3, 1, 2, 0]));
 //! assert_eq!(found.starts, [0, 2]);
-//! assert_eq!(found.bytes.as_deref(), Some(&b"bdac"[..]));
-//! assert_eq!(found.keys, Some(vec![2, 4, 1, 3]));
+//! assert_eq!(found.bytes.as_deref(), Some(&b"dbca"[..]));
+//! assert_eq!(found.keys, Some(vec![1, 3, 2, 4]));
 //! ```
 
 mod bucket;
