@@ -137,5 +137,5 @@ def test_pieces_of_categories_that_arrow_does_not_unify(categories: pa.Array) ->
     query = "SELECT n FROM t MATCH_RECOGNIZE (PARTITION BY x ORDER BY i MEASURES count(*) AS n PATTERN (A+))"
     wanted = [4] if categories.null_count else [2, 2]
     assert match_recognize(query, rows(ordered=False))["n"].to_pylist() == wanted
-    with pytest.raises(QueryError, match="column x has ordered categories of the type .*, whose order is not known"):
+    with pytest.raises(QueryError, match=r"column x has ordered categories of the type .*, whose order"):
         match_recognize(query, rows(ordered=True))
