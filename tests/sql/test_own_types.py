@@ -128,6 +128,15 @@ def test_texts_of_ordered_categories_are_in_no_order_of_their_own(text: str) -> 
     assert (shown.type, shown.dictionary) == (table["x"].type, labels)
 
 
+def test_more_texts_than_the_indices_of_categories_can_number() -> None:
+    kind = pa.dictionary(pa.int8(), pa.string())
+    for rows, found in ((128, kind), (129, pa.string())):
+        texts = pa.array([str(row % 50) for row in range(rows)]).dictionary_encode().cast(kind)
+        table = pa.table({"i": range(rows), "x": texts})
+        query = "SELECT x || i AS x FROM t MATCH_RECOGNIZE (ORDER BY i ALL ROWS PER MATCH PATTERN (A+))"
+        assert match_recognize(query, table)["x"].type == found
+
+
 @pytest.mark.parametrize("categories", [pa.nulls(1), pa.array([[1]])], ids=["null", "list"])
 def test_pieces_of_categories_that_arrow_does_not_unify(categories: pa.Array) -> None:
     def rows(*, ordered: bool) -> pa.Table:

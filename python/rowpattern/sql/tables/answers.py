@@ -16,6 +16,7 @@ from rowpattern.sql.duckdb.enums import enum_columns
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.own_memory import own_numbers, writable
+from rowpattern.sql.tables.own_types import in_own_type
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, objects_of
 from rowpattern.sql.tables.table import RelationTable, Table
 
@@ -123,10 +124,9 @@ def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answ
                 values = values.cast(pa.timestamp(values.type.unit, kind.tz))  # noqa: PLW2901 - the same instants
             if is_ordered(kind) and is_ordered(values.type):
                 values = as_categories(values, kind)  # noqa: PLW2901 - the same values
-            elif pa.types.is_dictionary(kind) and not kind.ordered and values.type == kind.value_type:
-                values = values.dictionary_encode().cast(kind)  # noqa: PLW2901 - the same values
             elif pa.types.is_dictionary(kind) and not pa.types.is_dictionary(values.type):
-                origin = None
+                found = in_own_type(values, kind) if values.type == kind.value_type else None
+                origin, values = (None, values) if found is None else (origin, found)  # noqa: PLW2901 - the same values
         if origin is None or source.column(origin).type != _HUGE:
             values = plain_integers(values)  # noqa: PLW2901 - the same values
         columns.append(AnswerColumn(name, values, origin))
