@@ -43,6 +43,16 @@ FORMS: dict[str, tuple[pa.DataType, int, list[str]]] = {
         ["k - FIRST(k) <= INTERVAL 3 MICROSECONDS", "k < FIRST(k) + INTERVAL 3 MICROSECONDS"],
     ),
     "timestamp of a zone": (pa.timestamp("us", "UTC"), 10**6, ["k <= FIRST(k) + INTERVAL 2 SECONDS"]),
+    "timestamp of a zone in seconds": (
+        pa.timestamp("s", "Europe/Berlin"),
+        1,
+        ["k <= FIRST(k) + INTERVAL 2 SECONDS", "k - FIRST(k) < INTERVAL '2.5 seconds'"],
+    ),
+    "timestamp of a zone in milliseconds": (
+        pa.timestamp("ms", "UTC"),
+        1000,
+        ["k - FIRST(k) <= INTERVAL 2 SECONDS", "k - FIRST(k) < INTERVAL 2 SECONDS"],
+    ),
     "date": (pa.date32(), 1, ["k - FIRST(k) <= 2", "k <= FIRST(k) + 2"]),
     "bigint": (pa.int64(), 2, ["k - FIRST(k) <= 3", "FIRST(k) + 3 > k", "k - FIRST(k) <= -1"]),
     "integer": (pa.int32(), 2, ["k - FIRST(k) < 3"]),

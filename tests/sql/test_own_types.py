@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -126,6 +127,23 @@ def test_texts_of_ordered_categories_are_in_no_order_of_their_own(text: str) -> 
     assert match_recognize(f"SELECT {text} AS x FROM t {clause}", table)["x"].type == pa.string()
     shown = match_recognize(f"SELECT lag(x) OVER (ORDER BY i) AS x FROM t {clause}", table)["x"].combine_chunks()
     assert (shown.type, shown.dictionary) == (table["x"].type, labels)
+
+
+def test_a_name_that_two_tables_have_with_other_zones_has_none_of_them() -> None:
+    def rows(zone: str) -> pa.Table:
+        return pa.table({"i": [0, 1], "x": pa.array([1, 2]).cast(pa.timestamp("us", zone))})
+
+    clause = "MATCH_RECOGNIZE (ORDER BY i ALL ROWS PER MATCH PATTERN (A+))"
+    tables = {"a": rows("Europe/Berlin"), "b": rows("Asia/Tokyo")}
+    found = match_recognize(f"SELECT a.x FROM a {clause} AS a JOIN b USING (i)", **tables)
+    assert found.schema.types == [pa.timestamp("us", "UTC")]
+
+
+def test_two_columns_of_one_name_are_no_frame_of_polars() -> None:
+    clause = "MATCH_RECOGNIZE (MEASURES A.i AS i PATTERN (A))"
+    query = f"SELECT a.i, b.i FROM (SELECT * FROM t {clause}) AS a, t AS b"
+    with pytest.raises(QueryError, match="the answer has two columns i, and frames of Polars cannot; name one by AS"):
+        match_recognize(query, pl.DataFrame({"i": [1]}))
 
 
 def test_more_texts_than_the_indices_of_categories_can_number() -> None:

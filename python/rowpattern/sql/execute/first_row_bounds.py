@@ -48,6 +48,7 @@ _MICROSECONDS_A_DAY = 86_400 * 10**6
 _DAYS_A_MONTH = 30
 # How many microseconds a unit of these types has.
 _MICROSECONDS = {"TIMESTAMP": 1, "TIMESTAMP WITH TIME ZONE": 1, "TIMESTAMP_MS": 1000, "TIMESTAMP_S": 10**6}
+_MICROSECONDS_A_UNIT = {"s": 10**6, "ms": 1000}
 _HALF_MICROSECOND_NS = 500
 _WHOLE_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
@@ -100,10 +101,12 @@ def rows_near_the_first(
         numbers = pc.add(placed.values.cast(pa.int64()), number(_HALF_MICROSECOND_NS, pa.int64()))
         placed = placed._replace(values=numbers.cast(pa.timestamp("ns")).cast(pa.timestamp("us"), safe=False))
     least, largest = _least_and_largest(placed.values)
+    # DuckDB's timestamps of a zone are microseconds, also where the column's have a coarser unit.
+    unit = _MICROSECONDS_A_UNIT.get(kind.unit, 1) if pa.types.is_timestamp(kind) and kind.tz else 1
     # Below 0, numbers are rounded another way.
-    if max(common.width, -least, largest) * common.scale > most or (common.in_microseconds and least < 0):
+    if max(common.width, -least * unit, largest * unit) * common.scale > most or (common.in_microseconds and least < 0):
         return None
-    return near_rows(placed, common.width, rows, context, descending=bound.order_by[0].descending)
+    return near_rows(placed, common.width // unit, rows, context, descending=bound.order_by[0].descending)
 
 
 def _least_and_largest(keys: pa.ChunkedArray) -> tuple[int, int]:

@@ -360,7 +360,10 @@ def named_after(table: pa.Table, zone: str, schemas: Sequence[pa.Schema]) -> pa.
     """Return what DuckDB gave with its timestamps of a zone named after that, or as in tables with such a column."""
     if not column_zones({str(at): field.type for at, field in enumerate(table.schema)}):
         return table
-    zones = {field.name: field.type.tz for one in schemas for field in one if pa.types.is_timestamp(field.type)}
+    zones: dict[str, str | None] = {}
+    for field in (field for one in schemas for field in one if pa.types.is_timestamp(field.type)):
+        # Of two zones it may be either.
+        zones[field.name] = field.type.tz if zones.get(field.name, field.type.tz) == field.type.tz else None
     columns = [relabelled(values, zones.get(name) or zone) for name, values in zip(table.column_names, table.columns)]
     fields = [field.with_type(values.type) for field, values in zip(table.schema, columns)]
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable_type
@@ -176,6 +177,10 @@ def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
 
 def _as_polars(answer: Answer, source: Table | None) -> Any:
     polars = sys.modules["polars"]
+    names = [column.name for column in answer.columns]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise QueryError(f"the answer has two columns {twice}, and frames of Polars cannot; name one by AS")
     plain: list[AnswerColumn] = []
     typed: dict[str, Any] = {}
     for column in answer.columns:
