@@ -256,7 +256,7 @@ def test_what_the_clause_without_sql_text_cannot_be(ticks: pd.DataFrame) -> None
     cases: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"define": {"UP": lambda _: True}}, rowpattern.UnsupportedQueryError, "other machines are sent texts only"),
         ({"partition_by": None}, rowpattern.UnsupportedQueryError, "without PARTITION BY cannot be spread"),
-        ({"stream": True}, TypeError, "unexpected keyword argument 'stream'"),
+        ({"stream": True}, TypeError, "there is no argument stream; the parts of a clause are"),
         ({"measures": {"m": "nothing + $most"}}, rowpattern.QueryError, r'measures\["m"\], line 1, column 1'),
     ]
     for changed, kind, message in cases:
