@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -223,9 +224,21 @@ class Question:
         key = [tuple(map(unsigned_zero, canonical(answer.column(0))))] if self.place.kind == "groups" else []
         return [*key, *map(tuple, answer["ps"].to_pylist())]
 
-    @staticmethod
-    def measured(values: pa.ChunkedArray) -> list[Any]:
-        """Return a measure's type and values."""
+    def measured(self, values: pa.ChunkedArray) -> list[Any]:
+        """Return a measure's type and values.
+
+        What only passes a column's values on has the column's own type: it stands for DuckDB's type of the column.
+        """
+        own = self.values.pairs(self.values.kind.values)["x"].type
+        if type_name(values.type) == type_name(own) and self.template != "{x}":
+            given = self.of("pairs", "{x}").values
+            kind = (given if self.case.type == "interval" else as_durations(given)).type
+            if isinstance(own, pa.UuidType):
+                texts = [None if each is None else str(each) for each in values.to_pylist()]
+                values = pa.chunked_array([texts], pa.string())
+            # Texts that are not UTF-8 are compared as they are.
+            with suppress(pa.ArrowInvalid):
+                values = values.cast(kind) if kind != values.type else values
         return [type_name(values.type), *canonical(values)]
 
     def wanted(self, chosen: list[int]) -> list[Any]:

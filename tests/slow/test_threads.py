@@ -156,13 +156,14 @@ AROUND = "SELECT a + 1 AS a FROM t MATCH_RECOGNIZE (MEASURES A.a AS a PATTERN (A
 def duckdb_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list of what DuckDB says of its threads before each query around a clause."""
     found: list[int] = []
-    query = database.Database.query
+    query = database.Database.typed_query
 
-    def noted(self: database.Database, sql: str, *values: Any, **options: Any) -> pa.Table:
-        found.append(query(self, "SELECT current_setting('threads') AS threads")["threads"][0].as_py())
+    def noted(self: database.Database, sql: str, *values: Any, **options: Any) -> tuple[pa.Table, list[Any]]:
+        threads, _ = query(self, "SELECT current_setting('threads') AS threads")
+        found.append(threads["threads"][0].as_py())
         return query(self, sql, *values, **options)
 
-    monkeypatch.setattr(database.Database, "query", noted)
+    monkeypatch.setattr(database.Database, "typed_query", noted)
     return found
 
 

@@ -68,7 +68,7 @@ def test_a_query_that_is_asked_again_touches_few_fresh_pages() -> None:
 import resource
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 from test_resting_buffers import ALL_ROWS, table
 from rowpattern import match_recognize
 rows = table()
@@ -78,6 +78,7 @@ for _ in range(6):
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 print(faults)
 """
-    found = run_python("-c", code, Path(__file__).parent, check=True, timeout=300)
+    folder = Path(__file__).parent
+    found = run_python("-c", code, folder, folder.parent / "helpers", check=True, timeout=300)
     # Its buffers have some 15 MB, which are 3,700 pages.
     assert int(found.stdout) < 1_500

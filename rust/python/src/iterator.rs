@@ -1,6 +1,7 @@
 //! `MatchIterator` and `Match`: matches one at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -15,6 +16,7 @@ use super::input::Input;
 use super::pattern::Pattern;
 use super::reduced::{Reduced, reduced};
 use super::reweighing::reweigh;
+use super::signals::INTERVAL;
 use super::sinks::MatchesSink;
 
 /// Rows of matches to find ahead: enough that releasing the interpreter's lock costs little for each match.
@@ -151,6 +153,19 @@ struct Progress {
     tables: Option<Tables>,
     found: Found,
     failed: Option<PyErr>,
+    /// When signals were looked at last between two searches, each of which may be too short to do so.
+    looked: Instant,
+}
+
+impl Progress {
+    /// Looks at signals now and then: whoever goes through all matches in one call, as `deque` does, looks at none.
+    fn look(&mut self, py: Python<'_>) -> PyResult<()> {
+        if self.looked.elapsed() < INTERVAL {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        py.check_signals()
+    }
 }
 
 /// Matches that were found ahead, and how far they were handed out.
@@ -220,7 +235,17 @@ impl MatchIterator {
     ) -> Self {
         let scan = Scan::new(ForwardPass::new::<MatchesSink>(input.skip));
         let found = Found { matches, ..Found::default() };
-        Self { pattern, progress: Mutex::new(Some(Box::new(Progress { input, scan, tables, found, failed }))) }
+        Self {
+            pattern,
+            progress: Mutex::new(Some(Box::new(Progress {
+                input,
+                scan,
+                tables,
+                found,
+                failed,
+                looked: Instant::now(),
+            }))),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Progress>>> {
@@ -231,6 +256,13 @@ impl MatchIterator {
     fn refill(&self, py: Python<'_>, progress: &mut Progress, mut tables: Tables) {
         let pattern = self.pattern.bind(py);
         let compiled = &pattern.get().compiled;
+        if let Err(raised) = progress.look(py) {
+            progress.failed = Some(raised);
+            if compiled.give_back(tables) {
+                reweigh(pattern);
+            }
+            return;
+        }
         let Progress { input, scan, found, .. } = progress;
         // Those that were found before are the caller's.
         found.matches.release(&input.limits.budget);

@@ -24,7 +24,7 @@ def macro_body(call: Call) -> Node | None:
     >>> from rowpattern.sql.expression.nodes import Argument, Call, Column
     >>> from rowpattern.sql.expression.write import sql_of
     >>> sql_of(macro_body(Call("geomean", (Argument(Column(("x",))),))))
-    'exp(avg(ln("x")))'
+    '"exp"("avg"("ln"("x")))'
     """
     made = _MACROS.get(call.name)
     if made is None or call.distinct or call.filter is not None or call.order_by:

@@ -155,6 +155,9 @@ def number_equal_values(values: pa.ChunkedArray) -> Integers | None:
     """Number values, with one number for what DuckDB takes for equal; None where that is not known of a type."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
+    if pa.types.is_float16(values.type):
+        # Arrow adds no such numbers.
+        values = values.cast(pa.float32())
     if pa.types.is_floating(values.type):
         # -0.0 is equal to 0.0, and NaN to NaN, as it is in a dictionary.
         encoded = pc.dictionary_encode(pc.add(values, pa.scalar(0.0, values.type)).combine_chunks())
