@@ -35,16 +35,8 @@ class Other(Base):
     c: Any = records.field(default_factory=tuple)
 
 
-class Often(Base):
+class Often(Made):
     """One of which so many were made that it has an initialiser of its own."""
-
-    a: Any
-    b: Any = 1
-    c: Any = records.field(default_factory=tuple)
-
-    @cached_property
-    def both(self) -> Any:
-        return self.a, self.b
 
 
 for _ in range(1000):

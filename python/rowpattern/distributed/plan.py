@@ -10,6 +10,7 @@ import pyarrow as pa
 from rowpattern.config.process import get_config
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import answer
+from rowpattern.sql.duckdb.names import named_twice
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
 from rowpattern.sql.options import execution_context
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -147,8 +148,7 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
             raise error_at(message, location, UnsupportedQueryError)
     read = set(bound.reads())
     positions = tuple(at for at, name in enumerate(names) if name in read)
-    if len(positions) > len(read):
-        twice = next(name for name in names if name in read and list(names).count(name) > 1)
+    if (twice := named_twice(names[at] for at in positions)) is not None:
         raise error_at(f"the frame has two columns {twice}; give each a name of its own", clause.location, QueryError)
     rows = pa.schema([field_of(at).with_name(names[at]) for at in positions])
     for key, location in zip(bound.partition_by, places):

@@ -6,10 +6,15 @@ It compares those of tables whatever their case in ASCII's letters, and exactly 
 from __future__ import annotations
 
 import string
+from collections import Counter
+from typing import TYPE_CHECKING
 
 from rowpattern.errors import QueryError
 
-__all__ = ["check_name", "lowered", "quoted"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["check_name", "lowered", "named_twice", "quoted"]
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -29,6 +34,15 @@ def lowered(name: str) -> str:
 def quoted(name: str) -> str:
     """Return a name in double quotes."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def named_twice(names: Iterable[str]) -> str | None:
+    """Return the first name that stands among others more than once; None where there is none.
+
+    >>> named_twice(["a", "b", "c", "b", "a"])
+    'a'
+    """
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def check_name(name: str, what: str) -> None:

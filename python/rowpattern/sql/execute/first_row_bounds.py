@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from rowpattern._core import NearRows
 from rowpattern.sql.arrow.arrays import INTEGERS, from_numpy, number
+from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value, depends_on_the_match
 from rowpattern.sql.expression.nodes import Conjunction
@@ -48,7 +49,6 @@ _MICROSECONDS_A_DAY = 86_400 * 10**6
 _DAYS_A_MONTH = 30
 # How many microseconds a unit of these types has.
 _MICROSECONDS = {"TIMESTAMP": 1, "TIMESTAMP WITH TIME ZONE": 1, "TIMESTAMP_MS": 1000, "TIMESTAMP_S": 10**6}
-_MICROSECONDS_A_UNIT = {"s": 10**6, "ms": 1000}
 _HALF_MICROSECOND_NS = 500
 _WHOLE_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
 _MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
@@ -102,7 +102,7 @@ def rows_near_the_first(
         placed = placed._replace(values=numbers.cast(pa.timestamp("ns")).cast(pa.timestamp("us"), safe=False))
     least, largest = _least_and_largest(placed.values)
     # DuckDB's timestamps of a zone are microseconds, also where the column's have a coarser unit.
-    unit = _MICROSECONDS_A_UNIT.get(kind.unit, 1) if pa.types.is_timestamp(kind) and kind.tz else 1
+    unit = max((nanoseconds_a_unit(kind) or 1) // 1000, 1) if pa.types.is_timestamp(kind) and kind.tz else 1
     # Below 0, numbers are rounded another way.
     if max(common.width, -least * unit, largest * unit) * common.scale > most or (common.in_microseconds and least < 0):
         return None

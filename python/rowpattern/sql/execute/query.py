@@ -28,7 +28,7 @@ from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind, plain_integers, restored
 from rowpattern.sql.tables.foreign import is_file_name
 from rowpattern.sql.tables.inputs import common_kind, only_table
-from rowpattern.sql.tables.own_types import with_own_types
+from rowpattern.sql.tables.own_types import by_name, with_own_types
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.tables.table import Table
@@ -360,13 +360,12 @@ def named_after(table: pa.Table, zone: str, schemas: Sequence[pa.Schema]) -> pa.
     """Return what DuckDB gave with its timestamps of a zone named after that, or as in tables with such a column."""
     if not column_zones({str(at): field.type for at, field in enumerate(table.schema)}):
         return table
-    zones: dict[str, str | None] = {}
-    for field in (field for one in schemas for field in one if pa.types.is_timestamp(field.type)):
-        # Of two zones it may be either.
-        zones[field.name] = field.type.tz if zones.get(field.name, field.type.tz) == field.type.tz else None
+    zones = by_name(
+        (field.name, field.type.tz) for one in schemas for field in one if pa.types.is_timestamp(field.type)
+    )
     columns = [relabelled(values, zones.get(name) or zone) for name, values in zip(table.column_names, table.columns)]
-    fields = [field.with_type(values.type) for field, values in zip(table.schema, columns)]
-    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+    shown = [field.with_type(values.type) for field, values in zip(table.schema, columns)]
+    return pa.Table.from_arrays(columns, schema=pa.schema(shown))
 
 
 @nesting_limited("query")

@@ -14,7 +14,7 @@ from rowpattern.sql.arrow.casting import has_intervals, with_durations
 from rowpattern.sql.arrow.categories import as_categories, is_ordered, labels_of
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable_type
 from rowpattern.sql.duckdb.enums import enum_columns
-from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.duckdb.names import named_twice, quoted
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.own_memory import own_numbers, writable
 from rowpattern.sql.tables.own_types import in_own_type
@@ -177,9 +177,7 @@ def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
 
 def _as_polars(answer: Answer, source: Table | None) -> Any:
     polars = sys.modules["polars"]
-    names = [column.name for column in answer.columns]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := named_twice(column.name for column in answer.columns)) is not None:
         raise QueryError(f"the answer has two columns {twice}, and frames of Polars cannot; name one by AS")
     plain: list[AnswerColumn] = []
     typed: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,9 @@ from rowpattern.sql.duckdb.arrow_types import duckdb_type
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["in_own_type", "is_type_of", "with_own_types"]
+__all__ = ["by_name", "in_own_type", "is_type_of", "with_own_types"]
+
+_Item = TypeVar("_Item")
 
 # A UUID as DuckDB writes it: 32 digits, of which some have a sign before them.
 _UUID_CHARACTERS = 36
@@ -36,11 +38,7 @@ def with_own_types(answer: pa.Table, types: Sequence[object], sources: Iterable[
         types: DuckDB's types of its columns.
         sources: the tables that it read.
     """
-    known: dict[str, pa.DataType | None] = {}
-    for source in sources:
-        for field in source.schema:
-            # Of two types it may be either.
-            known[field.name] = field.type if known.get(field.name, field.type) == field.type else None
+    known = by_name((field.name, field.type) for source in sources for field in source.schema)
     for at, (field, kind) in enumerate(zip(answer.schema, types)):
         own = known.get(field.name)
         if own is not None and own != field.type and is_type_of(str(kind), own):
@@ -48,6 +46,19 @@ def with_own_types(answer: pa.Table, types: Sequence[object], sources: Iterable[
             if found is not None:
                 answer = answer.set_column(at, field.with_type(own), found)
     return answer
+
+
+def by_name(items: Iterable[tuple[str, _Item]]) -> dict[str, _Item | None]:
+    """Return what each name has; None where it has different things, as a column of that name may be either.
+
+    >>> from rowpattern.sql.tables.own_types import by_name
+    >>> by_name([("x", 1), ("y", 2), ("x", 1), ("y", 3)])
+    {'x': 1, 'y': None}
+    """
+    found: dict[str, _Item | None] = {}
+    for name, item in items:
+        found[name] = item if found.get(name, item) == item else None
+    return found
 
 
 def is_type_of(name: str | None, kind: pa.DataType) -> bool:

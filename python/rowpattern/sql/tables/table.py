@@ -15,7 +15,7 @@ from rowpattern.sql.arrow.categories import marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable
 from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_unit, number_type
 from rowpattern.sql.duckdb.exchange import message_of
-from rowpattern.sql.duckdb.names import check_name
+from rowpattern.sql.duckdb.names import check_name, named_twice
 from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 from rowpattern.sql.runtime.no_limit import no_limit
 
@@ -259,6 +259,5 @@ def check_names(names: list[str]) -> None:
     """Raise `QueryError` when two columns have the same name, or one has a name that is none."""
     for name in names:
         check_name(name, "column")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := named_twice(names)) is not None:
         raise QueryError(f"the table has two columns {twice}; give each a name of its own")
