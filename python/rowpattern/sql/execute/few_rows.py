@@ -171,7 +171,7 @@ def _answered(
     clock = _Clock(context, count)
     limits = context.remaining
     context.hold((4 + 8 + 1) * count)
-    rows, starts = None, _ONE_PARTITION
+    in_table, starts = None, _ONE_PARTITION
     if plan.partition_by or plan.order_by:
         found = order(
             [columns[at] for at in plan.partition_by],
@@ -180,12 +180,11 @@ def _answered(
         )
         if found is None:
             return None
-        rows = found[0]
+        if found[0] is not None:
+            in_table = from_numpy(np.asarray(found[0]))
         if plan.partition_by:
             starts = from_numpy(np.asarray(found[1]))
-    in_table = None
-    if rows is not None:
-        in_table = from_numpy(np.asarray(rows))
+    if in_table is not None:
         by_name = {
             name: by_name[name].take(in_table) for name in dict.fromkeys(each.name for each in plan.engine_columns)
         }
@@ -206,7 +205,7 @@ def _answered(
     items = AnswerItems(matches, count, starts, in_table, **limits)
     answered = len(items)
     context.hold(_VALUE_BYTES * answered * len(plan.reads))
-    through_order = rows is not None
+    through_order = in_table is not None
     found_columns = items.read(plan.reads, [(column, through_order) for column in columns], **limits)
     shown = []
     for (name, kind, origin), chunks in zip(plan.shown, found_columns):

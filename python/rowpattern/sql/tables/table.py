@@ -192,17 +192,12 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
             chunk.validate()
         if pa.types.is_time(kind):
             _check_times(values, called)
-        elif not (_takes_every_number(kind) or _check_column(values, called)):
+        elif not (pa.types.is_primitive(kind) or _check_column(values, called)):
             for chunk in values.chunks:
                 chunk.validate(full=True)
     except pa.ArrowException as error:
         raise RowsError(f"cannot read {called} from Arrow: {str(error).splitlines()[0]}") from None
     return values
-
-
-def _takes_every_number(kind: pa.DataType) -> bool:
-    """Say whether whatever stands in a buffer of a type is a value of it, which is not so of decimals."""
-    return bool(pa.types.is_primitive(kind) and not pa.types.is_decimal(kind))
 
 
 def _check_times(values: pa.ChunkedArray, called: str) -> None:
