@@ -136,7 +136,7 @@ class ClauseStream:
         self._conditions: tuple[Any, ...] = ()
         self._layout: object = None
         self._reads_again = "matches" if self._dependent else "rows"
-        # Rows that take the place of all that are kept when the step is, with their numbers.
+        # The rows that replace all kept rows once the step is kept, with their numbers.
         self._copied: tuple[Column[int], KeptRows] | None = None
         self.has_loop = bool(self._core.has_loop)
         self.counts = (0, 0, 0)
@@ -255,7 +255,7 @@ class ClauseStream:
         if self._copied is not None:
             self._replace_rows(*self._copied)
             self._copied = None
-        # The step is done. Where there is no memory for copies of rows, they are made behind a later one.
+        # The step is kept already. Where there is no memory to copy rows now, a later step does it.
         with contextlib.suppress(MemoryError):
             if self._kept.is_sparse(self._core.counts[1]):
                 self.compact()

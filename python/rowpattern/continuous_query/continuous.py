@@ -224,7 +224,7 @@ class Continuous:
         query_module()
         checkpoints: Any = imported("rowpattern.continuous_query.checkpoint")
         options: Any = imported("rowpattern.continuous_query.options")
-        # So that a limit which is none is found before it is used.
+        # So that an invalid limit is refused before it is used.
         limits = execution_context(memory_limit_mb, None, threads, None, None, cancel)
         most = _MOST_CHECKPOINT_BYTES if memory_limit_mb is None else int(limits.memory_mb * (1 << 20))
         stored = checkpoints.open_checkpoint(blob, most_bytes=most)

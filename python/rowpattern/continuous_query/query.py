@@ -297,7 +297,7 @@ class ContinuousQuery:
             return self._steps.push(batch, "" if source is None else source, using, context)
 
     def _finish(self, partition: Any = None) -> Given:
-        # One lock from the question whether the query is finished to the end.
+        # The lock is held from the check whether the query has ended to the end of the call.
         with self._lock:
             ends = self._is_finished or self._steps.failed is not None
             if partition is None and ends and (self._steps.has_pending or self._steps.failed is None):

@@ -134,11 +134,11 @@ def query_plan(question: Question, schema: Any, options: Options) -> QueryPlan:
     Raises:
         What `rowpattern.continuous` raises.
     """
-    # So that a limit which is none is found now.
+    # So that an invalid limit is refused now, and not by the first push.
     execution_context(options.memory_limit_mb, None, options.threads, None, options.time_zone, options.cancel)
     with Call(threading.RLock(), options) as (using, context):
         if options.time_zone is not None:
-            # So that a zone which is none is found now.
+            # So that an unknown time zone is refused now.
             using.connect()
         return QueryPlan(question, schema, options, using, context)
 

@@ -41,7 +41,7 @@ __all__ = [
 Keys = Union[str, Sequence[str], None]
 #: Expressions by the names of variables: texts, expressions of Polars or Ibis, or functions of a frame.
 Conditions = Optional[Mapping[str, Any]]
-#: Expressions by the names of the answer's columns: as conditions.
+#: Measures by the names of the answer's columns; each is what a condition may be.
 Measures = Optional[Mapping[str, Any]]
 #: Variables by the name of their union.
 Subset = Optional[Mapping[str, Sequence[str]]]

@@ -214,7 +214,7 @@ fn threads_find_what_one_finds_and_the_first_error() {
     let mut query = many_partitions();
     let in_threads = |query: &Query| query.in_rounds_of(3, &Budget::unlimited(), |_, _, _| Ok(()));
     assert_eq!(in_threads(&query), query.at_once());
-    // In the middle, and in the last partitions, where a thread is at once.
+    // In the middle, and in the last partitions, with which one of the threads begins.
     for row in [200_000, 64 * 6_199 + 1] {
         query.divisors[row] = -1;
     }

@@ -78,7 +78,7 @@ def answer_few_rows(
     plans = bound.plans
     if context.progress or context.prefer != "first" or context.time_zone is not None or plans.values is not None:
         return None
-    # These make columns that the table does not have.
+    # Expressions of the caller's library, and PREV and NEXT with IGNORE NULLS, are columns which the table has not.
     if bound.given or bound.away:
         return None
     names: list[str] | None = plans.get(answer_few_rows)

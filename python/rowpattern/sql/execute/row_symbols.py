@@ -193,7 +193,7 @@ class _Symbols(NamedTuple):
             else:
                 options["before"] = before
         options |= {"threads": self.database.threads, **self.database.remaining}
-        # What was made before can be taken once.
+        # Symbols that were made before can be taken only once, and this may have to be computed twice.
         numbers = {} if "before" in options else self._numbers(program)
         if numbers:
             places = [at for at, (_, name, _) in enumerate(program.columns) if name in numbers]

@@ -61,7 +61,7 @@ def with_computed_subqueries(
 
 def _failed(subquery: Subquery, message: str) -> QueryError:
     if message.startswith("More than one row returned"):
-        # DuckDB's advice is a setting.
+        # DuckDB advises to change a setting, which queries here cannot.
         message = "it gives more than one row, and one value is needed; write IN, an aggregate, or LIMIT 1"
     if "not found" in message:
         message += "; a subquery in MATCH_RECOGNIZE is computed before matching, and reads no column outside of it"

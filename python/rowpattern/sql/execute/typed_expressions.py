@@ -309,7 +309,7 @@ class _Typing:
             return whole
         in_order = bound.ordered == takes_rows_in_order(call) or _is_in_any_order(call, kinds[0])
         if not in_order or (bound.distinct and not _takes_each_once(bound.name, kinds[0])):
-            # Another order is for DuckDB to make.
+            # The engine knows the order of the match only; DuckDB sorts by another one.
             return whole
         of_row, key = (*known, None)[:2]
         return replace(

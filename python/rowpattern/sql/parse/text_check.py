@@ -29,7 +29,7 @@ def check_text(text: str, what: str) -> None:
         text.encode()
     except UnicodeEncodeError as error:
         message = f"the {what} has half of a surrogate pair, which is no character; remove it"
-        # An error is to be printed.
+        # What an error shows must be printable.
         shown = text.encode("utf-8", "replace").decode()
         raise error_at(message, SourceLocation(shown, error.start), QuerySyntaxError) from None
     if "\0" in text:

@@ -196,7 +196,7 @@ def _as_polars(answer: Answer, source: Table | None) -> Any:
             plain.append(AnswerColumn(column.name, values))
     frame = polars.from_arrow(Answer(plain).arrow())
     if not all(column.name for column in plain):
-        # It gives columns without a name another one.
+        # Polars gives a name of its own to a column without one.
         frame.columns = [column.name for column in plain]
     return frame.with_columns(own.alias(name) for name, own in typed.items()) if typed else frame
 

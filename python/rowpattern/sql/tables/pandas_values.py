@@ -124,7 +124,7 @@ def _values_of(values: Any) -> Any:
     dtype = values.dtype
     if isinstance(dtype, np.dtype):
         return np.asarray(values) if dtype.kind == "O" else None
-    # What Arrow has is not converted.
+    # Values that Arrow holds already are not converted.
     is_arrow = hasattr(dtype, "pyarrow_dtype") or getattr(dtype, "storage", None) == "pyarrow"
     return None if is_arrow else values.array
 

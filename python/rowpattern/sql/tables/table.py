@@ -201,7 +201,7 @@ def checked(values: pa.ChunkedArray, name: str, first: int = 0) -> pa.ChunkedArr
 
 
 def _check_times(values: pa.ChunkedArray, called: str) -> None:
-    """Refuse times of day that are none: DuckDB gives up its whole instance where it writes one as text.
+    """Refuse times outside of a day: DuckDB gives up its whole instance where it writes one as text.
 
     24:00:00 is one in DuckDB, but not in Arrow.
     """

@@ -81,7 +81,7 @@ impl RowCondition {
     /// Whether a number is missing that it asks for.
     fn finds_nan(&self, batch: &Batch<'_>) -> bool {
         let Says::HasNumbers(column) = self.says else { return false };
-        // Without a way out of the loop, several are looked at at once.
+        // The loop has no early exit, so that the compiler compares several values at once.
         let Some((values, _)) = batch.slice::<f64>(column, 0) else { return true };
         values.iter().fold(false, |found, value| found | value.is_nan())
     }

@@ -32,7 +32,7 @@ impl StreamPartitions {
         for number in 0..self.groups.len() {
             let Some(partition) = self.table.get(self.groups[number].place) else { continue };
             let end = partition.rows.end();
-            // None is given before one that stands before it.
+            // No match is given before an earlier one.
             let mut latest = (0, false, 0);
             for (at, held) in partition.held.iter().enumerate() {
                 if held.read_end(&self.rules) > end && !partition.ended {
