@@ -16,8 +16,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.config import process as process_config
+from rowpattern.config.configuration import MatchRecognizeConfig
 from rowpattern.config.performance import Origin, PerformanceConfig
-from rowpattern.config.process import MatchRecognizeConfig
 from rowpattern.errors import ConfigurationError
 from rowpattern.events import log_event
 
