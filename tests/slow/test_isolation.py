@@ -144,7 +144,7 @@ def test_errors_are_those_of_here(query: str) -> None:
 
 
 def test_what_fails_here_is_raised_as_it_is() -> None:
-    with pytest.raises(TypeError, match="data is a int; a table is"):
+    with pytest.raises(TypeError, match="data is an int; a table is"):
         match_recognize(CLAUSE.format("x > 1"), 3, isolation="process")
 
     def batches() -> Any:
