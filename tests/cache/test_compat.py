@@ -270,6 +270,7 @@ class PerformanceConfig:
     cache_ttl_seconds: int = 3600
     cache_clear_threshold_mb: int = 1600
     cache_monitoring_interval_seconds: int = 300
+    parallel_processing: bool = False
     max_workers: int = 4
     # MORE
 
