@@ -51,6 +51,8 @@ class ParsedQuery(Record):
             the name that it gets; empty for `SELECT *`. None otherwise.
         is_row_by_row: whether the query is a SELECT of expressions over one row of one clause's answer, with or without
             WHERE, so that parts of the answer can be answered apart.
+        grouped_by: where the query is a SELECT that groups one clause's answer, with or without WHERE and HAVING, the
+            columns by which it does; None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
         arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
         parameters: all of the query, in order.
@@ -65,6 +67,7 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     is_row_by_row: bool = False
+    grouped_by: frozenset[str] | None = None
     may_need_zone: bool = False
     subqueries: dict[int, str] = field(default_factory=dict)
     windows: dict[TextKey, tuple[WindowStep, ...]] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from rowpattern.sql.parse.expression_texts import expressions_text, read_express
 from rowpattern.sql.parse.parsed_query import OWN_NAMES, ParsedQuery, result_name, step_number
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.statement import statement_of
-from rowpattern.sql.parse.statement_shape import is_row_by_row, is_second_half, projection
+from rowpattern.sql.parse.statement_shape import grouped_by, is_row_by_row, is_second_half, projection
 from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.parse.texts_around import TextsAround
 from rowpattern.sql.parse.window import WindowMarks
@@ -180,6 +180,7 @@ class _QueryParser:
             duckdb_tables=self._duckdb_tables(),
             projection=shown,
             is_row_by_row=not steps and len(self._clauses) == 1 and is_row_by_row(statement, self._clauses[0]),
+            grouped_by=grouped_by(statement, self._clauses[0]) if not steps and len(self._clauses) == 1 else None,
             may_need_zone=self._may_need_zone,
             parameters=self._parameters,
             text_parameters=self._text_parameters,
