@@ -71,7 +71,7 @@ def over_rows_before(calls: Sequence[str], table: pa.Table, using: Database) -> 
     lengths = np.diff(begins, append=len(match))
     place = np.arange(len(match)) - np.repeat(begins, lengths)
     using.register(_TABLE, table.append_column("place", from_numpy(place)))
-    found = []
+    found: list[pa.Table] = []
     longest, first = int(lengths.max(initial=0)), 0
     while first < longest or not found:
         behind = min(longest, first + max(1, _ROWS_TOGETHER // max(1, len(match))))
