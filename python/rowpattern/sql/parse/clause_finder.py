@@ -24,7 +24,7 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, query_end, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.shared_tables import SharedTable
@@ -145,7 +145,9 @@ class _ClauseFinder:
         pieces += [piece for each in windows for common in each.clause.common for piece in common.pieces]
         places = [each.clause.location.offset for each in windows]
         shared = shared_tables(self._tokens[:last], self._clauses, places, self.with_lists, check)
-        pieces += [piece for each in shared for common in each.common for piece in common.pieces]
+        definitions = [piece for each in shared for common in each.common for piece in common.pieces]
+        self._count_copied(definitions, self._tokens[0])
+        pieces += definitions
         begins = [clause.source.begin for clause in by_begin]
         for piece in pieces:
             among = by_begin[bisect_left(begins, piece.begin) : bisect_left(begins, piece.end)]
@@ -283,11 +285,15 @@ class _ClauseFinder:
 
     def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
-        self._copied += sum(each.tables[-1].end - each.tables[0].begin for each in seen)
+        found = [CommonTables(each.recursive, [TextPiece(one.begin, one.end) for one in each.tables]) for each in seen]
+        self._count_copied((piece for common in found for piece in common.pieces), token)
+        return found
+
+    def _count_copied(self, pieces: Iterable[TextPiece], token: Token) -> None:
+        self._copied += sum(each.end - each.begin for each in pieces)
         if self._copied > _MOST_COPIED:
             message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
             raise self._fail(message, token)
-        return [CommonTables(each.recursive, [TextPiece(one.begin, one.end) for one in each.tables]) for each in seen]
 
     def _outer_tables(self, begin: int, end: int) -> OuterTables:
         """Return what stands before LATERAL, of which the last comma or JOIN is no part."""

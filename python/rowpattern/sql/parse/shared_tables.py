@@ -7,6 +7,7 @@ computes a table of a WITH list once, unless it is NOT MATERIALIZED.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.duckdb.names import lowered
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowpattern.sql.parse.clause import Clause
-    from rowpattern.sql.parse.with_list import WithLists
+    from rowpattern.sql.parse.with_list import WithList, WithLists
     from rowpattern.sql.text.tokens import Token
 
 __all__ = ["SharedTable", "shared_tables"]
@@ -81,24 +82,25 @@ def shared_tables(
 
     Takes time in proportion to the tokens, and to how deep tables stand in each other's definitions.
     """
-    tables = {table.begin: table for table in with_lists.tables()}
-    if not tables:
+    lists = {table.begin: (each, table) for each in with_lists.lists() for table in each.tables}
+    if not lists:
         return []
     reads = _reads(tokens, clauses, windows, with_lists, check)
     shared: dict[int, MadeTable] = {}
     # Those that read a table end behind it.
-    for begin, table in sorted(tables.items(), key=lambda item: -item[1].end):
+    for table in sorted(with_lists.tables(), key=lambda table: -table.end):
         texts: set[_Text] = set()
-        for reader in reads.readers.get(begin, ()):
+        for reader in reads.readers.get(table.begin, ()):
             texts |= _texts(reader, shared, reads)
+            if len(texts) > 1:
+                break
         if len(texts) > 1 and not table.is_inlined:
-            shared[begin] = table
-        reads.readers[begin] = texts
-    found = []
-    for number, (begin, table) in enumerate(sorted(shared.items())):
-        common = _needed(begin, tables, shared, with_lists, reads)
-        found.append(SharedTable(begin, table.end, table.name, shared_name(number), common))
-    return found
+            shared[table.begin] = table
+        reads.readers[table.begin] = texts
+    return [
+        SharedTable(begin, table.end, table.name, shared_name(number), _needed(table, lists, shared, reads, check))
+        for number, (begin, table) in enumerate(sorted(shared.items()))
+    ]
 
 
 def _texts(reader: _Text, shared: Mapping[int, MadeTable], reads: _Reads) -> set[_Text]:
@@ -110,24 +112,27 @@ def _texts(reader: _Text, shared: Mapping[int, MadeTable], reads: _Reads) -> set
 
 
 def _needed(
-    begin: int,
-    tables: Mapping[int, MadeTable],
+    table: MadeTable,
+    lists: Mapping[int, tuple[WithList, MadeTable]],
     shared: Mapping[int, MadeTable],
-    with_lists: WithLists,
     reads: _Reads,
+    check: Callable[[], None],
 ) -> list[CommonTables]:
     """Return what of the WITH lists that a table sees is needed to compute it: what others are computed by is not."""
-    needed, left = {begin}, [begin]
+    check()
+    needed, left = {table.begin}, [table.begin]
     while left:
         more = reads.inside.get(left.pop(), set()) - needed
         needed |= more
         left += [each for each in more if each not in shared]
-    found = []
-    for each in with_lists.seen(tables[begin].end):
-        pieces = [TextPiece(one.begin, one.end) for one in each.tables if one.begin in needed]
-        if pieces:
-            found.append(CommonTables(each.recursive, pieces))
-    return found
+    found: dict[int, CommonTables] = {}
+    for begin in sorted(needed):
+        # Lists within the definitions come with these.
+        own, each = lists[begin]
+        if own.begin <= table.begin < own.end:
+            common = found.setdefault(own.begin, CommonTables(own.recursive, []))
+            common.pieces.append(TextPiece(begin, each.end))
+    return list(found.values())
 
 
 def _reads(
@@ -144,23 +149,25 @@ def _reads(
     defined = {begin for begin, _, each in regions if isinstance(each, MadeTable)}
     regions.sort(key=lambda region: (region[0], -region[1]))
     laterals = [clause for clause in clauses if clause.outer is not None]
+    in_parts = _seen_by_windows(windows, with_lists)
     around: list[_Region] = []
+    scopes = _Scopes(with_lists)
     following = 0
     for at, token in enumerate(tokens):
         if at % _TOKENS_BETWEEN_LOOKS == 0:
             check()
+        scopes.move_to(token.begin)
+        while around and around[-1][1] <= token.begin:
+            around.pop()
         while following < len(regions) and regions[following][0] <= token.begin:
             around.append(regions[following])
             following += 1
-        while around and around[-1][1] <= token.begin:
-            around.pop()
         name = None if token.begin in defined else _name(tokens, at)
-        table = None if name is None else with_lists.meant(name, token.begin)
+        table = None if name is None else scopes.meant(name, token.begin)
         if table is None:
             continue
-        innermost = around[-1][2] if around else None
-        text = _text_at(token.begin, innermost)
-        if text[0] != "source" and any(with_lists.meant(table.name, window) is table for window in windows):
+        text = _text_at(token.begin, around[-1][2] if around else None)
+        if text[0] != "source" and table.begin in in_parts:
             # Which part of the SELECT that has the window reads it is not known.
             text = ("part", token.begin)
         texts = {text}
@@ -172,6 +179,49 @@ def _reads(
                 found.inside.setdefault(definition.begin, set()).add(table.begin)
         found.readers.setdefault(table.begin, set()).update(texts)
     return found
+
+
+def _seen_by_windows(windows: Sequence[int], with_lists: WithLists) -> set[int]:
+    """Return those tables of WITH lists that some window may read, by their first characters."""
+    places = sorted(windows)
+    found = set()
+    for each in with_lists.lists():
+        for table in each.tables:
+            at = bisect_left(places, table.end)
+            if at < len(places) and places[at] < each.end:
+                found.add(table.begin)
+    return found
+
+
+class _Scopes:
+    """Which table a name means at a character, going through the text from its beginning."""
+
+    def __init__(self, with_lists: WithLists) -> None:
+        self._lists = with_lists.lists()
+        self._following = 0
+        # Those around the character, outer ones first, and their tables by name.
+        self._around: list[WithList] = []
+        self._tables: dict[str, list[MadeTable]] = {}
+
+    def move_to(self, offset: int) -> None:
+        """Go on to a character."""
+        while self._around and self._around[-1].end <= offset:
+            for table in self._around.pop().tables:
+                self._tables[table.name].pop()
+        while self._following < len(self._lists) and self._lists[self._following].begin <= offset:
+            self._around.append(self._lists[self._following])
+            self._following += 1
+            for table in self._around[-1].tables:
+                self._tables.setdefault(table.name, []).append(table)
+
+    def meant(self, name: str, offset: int) -> MadeTable | None:
+        """As `WithLists.meant`, at the character where this is."""
+        for table in reversed(self._tables.get(name, ())):
+            if table.end <= offset:
+                return table
+            if table.recursion is not None and table.recursion <= offset:
+                return None
+        return None
 
 
 def _name(tokens: Sequence[Token], at: int) -> str | None:

@@ -132,6 +132,10 @@ class WithLists:
                 seen.append(WithList(each.recursive, each.begin, each.end, each.tables[:before]))
         return seen
 
+    def lists(self) -> list[WithList]:
+        """Return all lists, in the order of the text."""
+        return self._lists
+
     def tables(self) -> list[MadeTable]:
         """Return the tables of all lists."""
         return [table for each in self._lists for table in each.tables]
