@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import duckdb
@@ -121,6 +122,21 @@ def test_values_keep_their_types(values: list[str], source: str) -> None:
         wanted = connection.execute(f"{table} q").fetchall()
     answer = match_recognize(f"{table} {source} {CLAUSE} JOIN q USING (i)", t=T)
     assert [tuple(row.values()) for row in answer.to_pylist()] == wanted
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1 FROM (SELECT random() AS x FROM t) AS q, LATERAL (FROM t {})",
+        "SELECT 1 FROM t AS q TABLESAMPLE 50%, LATERAL (FROM t {})",
+        "SELECT (SELECT max(m) FROM t {}) FROM (SELECT uuid() AS x FROM t) AS q",
+    ],
+)
+def test_rows_before_lateral_that_are_others_each_time_are_refused(query: str) -> None:
+    clause = "MATCH_RECOGNIZE (ORDER BY i MEASURES max(q.x) AS m PATTERN (A+))"
+    with pytest.raises(UnsupportedQueryError, match="gives other rows for the clause in LATERAL") as raised:
+        ask(query.format(clause), T)
+    assert re.match(r"random\(|TABLESAMPLE|uuid\(", query.format(clause)[(raised.value.column or 0) - 1 :])
 
 
 def test_parameters() -> None:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
+from rowpattern.sql.duckdb.functions import RANDOM
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
@@ -258,6 +259,7 @@ class _ClauseFinder:
             name_outer_columns(clause, self._outer_tables(*around), self._sql, tokens, conditions)
             if clause.outer is not None:
                 name = clause.table
+                self._refuse_other_rows(*around)
                 break
         clause.has_subqueries = bool(clause.subqueries())
         if name is None or clause.has_subqueries:
@@ -302,6 +304,21 @@ class _ClauseFinder:
         names = names_in_from(self._tokens[at] for at in self._outside_brackets(begin, end))
         piece = TextPiece(self._tokens[begin].begin, self._tokens[end - 1].end)
         return OuterTables(piece, frozenset(map(lowered, names)))
+
+    def _refuse_other_rows(self, begin: int, end: int) -> None:
+        """Refuse tables before LATERAL that are others each time: they are computed for the clause and around it."""
+        for at in range(begin, end):
+            token = self._tokens[at]
+            if token.word != "TABLESAMPLE" and not (lowered(token.text) in RANDOM and self._is_sign(at + 1, "(")):
+                continue
+            if any(each.source.begin <= token.begin < each.end for each in self._clauses):
+                # A clause is answered once.
+                continue
+            message = (
+                f"{token.text} gives other rows for the clause in LATERAL than around it; write the table in WITH, "
+                "where it is computed once, and its name here"
+            )
+            raise error_at(message, SourceLocation(self._sql, token.begin), UnsupportedQueryError)
 
     def _table(self, begin: int, end: int) -> tuple[str | None, str | None]:
         """Look at the tokens before a clause: a table with or without an alias.
