@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from rowpattern import QueryError, UnsupportedQueryError, match_recognize
+from rowpattern import QueryError, UnsupportedQueryError, explain, match_recognize
 from rowpattern.sql.parse.parser import parse
 
 T = pa.table({"i": range(1, 9), "x": [3, 2, 1, 5, None, 0, 4, 2]})
@@ -62,6 +62,12 @@ def test_a_recursive_one_is_computed_once(key: str) -> None:
     union = "UNION" if key else "UNION ALL"
     table = f"q(i, r) {key} AS (SELECT 1, random() {union} SELECT i + 1, random() FROM q WHERE i < 8)"
     assert ask(f"WITH RECURSIVE {table} {SAME} FROM q {CLAUSE} AS c JOIN q USING (i)", t=T) == ALL_ROWS
+
+
+def test_explanations_say_so() -> None:
+    text = explain(f"WITH {Q} {SAME} FROM q {CLAUSE} AS c JOIN q USING (i)", T).text
+    assert "before: 1 table of WITH, computed once for several parts of the query that read them" in text
+    assert "before:" not in explain(f"WITH {Q} SELECT i + 1 FROM q {CLAUSE}", T).text
 
 
 def test_not_materialized_ones_are_computed_where_they_are_read() -> None:
