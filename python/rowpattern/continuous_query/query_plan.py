@@ -14,6 +14,7 @@ from rowpattern.continuous_query.clause_stream import ClauseStream, computed_key
 from rowpattern.continuous_query.event_keys import OrderKey
 from rowpattern.continuous_query.event_time import EventTime
 from rowpattern.continuous_query.match_bounds import MatchBounds
+from rowpattern.continuous_query.given_tables import GivenTables
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
@@ -51,15 +52,21 @@ class QueryPlan:
         form: the kind of table in which to answer as long as no rows have come.
     """
 
-    def __init__(
-        self, question: Question, schema: Any, options: Options, using: Database, context: ExecutionContext
+    def __init__(  # noqa: PLR0917 - what a query is made of, and what works on it
+        self,
+        question: Question,
+        schema: Any,
+        given: GivenTables,
+        options: Options,
+        using: Database,
+        context: ExecutionContext,
     ) -> None:
-        """Look a query up."""
+        """Look a query up, and compute the subqueries in its clause."""
         self.question = question
         self.options = options
         self.schema = RowSchema(schema)
         self.form = AnswerForm(self.schema.kind, Table(self.schema.columns()))
-        self.query = query = bound_query(question, self.schema, using, context)
+        self.query = query = bound_query(question, self.schema, given, using, context)
         bound = query.bound
         _check_order(options.order, bound, numbered=query.reach.numbered)
         reads = set(bound.reads())
@@ -128,8 +135,8 @@ class QueryPlan:
         return pa.RecordBatch.from_arrays(arrays, names=list(self.types))
 
 
-def query_plan(question: Question, schema: Any, options: Options) -> QueryPlan:
-    """Read a query over rows of a schema.
+def query_plan(question: Question, schema: Any, options: Options, given: GivenTables | None = None) -> QueryPlan:
+    """Read a query over rows of a schema; subqueries in its clause read the tables given.
 
     Raises:
         What `rowpattern.continuous` raises.
@@ -140,7 +147,7 @@ def query_plan(question: Question, schema: Any, options: Options) -> QueryPlan:
         if options.time_zone is not None:
             # So that an unknown time zone is refused now.
             using.connect()
-        return QueryPlan(question, schema, options, using, context)
+        return QueryPlan(question, schema, given or GivenTables(None), options, using, context)
 
 
 def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:

@@ -143,6 +143,8 @@ class QuerySteps:
         """Return what `restore` takes: values that JSON has, and tables."""
         event_time, unreleased = self.event_time.state()
         tables = {"columns": self.plan.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
+        if self.plan.query.subqueries is not None:
+            tables["subqueries"] = self.plan.query.subqueries
         tables["pending"] = self.answers.stored(self._pending)
         return {"counts": self.counts, "event_time": event_time, "kind": self.form.kind}, tables
 
