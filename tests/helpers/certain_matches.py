@@ -112,6 +112,8 @@ def random_question(rng: random.Random, known_share: float = 0.3) -> Question:
         "{v} AND x >= COALESCE(LAST(x, 1), 0)",
         "{v} AND x >= COALESCE(PREV(x), 0)",
         "{v} AND x * 100 >= SUM(x)",
+        "{v} AND x >= COALESCE(PREV(NULLIF(x, 0) IGNORE NULLS, 2), 0)",
+        "{v} AND x >= COALESCE(PREV(A.x IGNORE NULLS), 0)" if "A" in named else "{v}",
     ]
     conditions = ", ".join(f"{name} AS {rng.choice(forms).format(v=name.lower())}" for name in sorted(named))
     within = rng.choice(["", "", " WITHIN 2", " WITHIN 3"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from rowpattern.continuous_query.carried_values import check_distances
 from rowpattern.continuous_query.reach import Reach, reach_of
 from rowpattern.continuous_query.surroundings import check_surroundings, is_changing
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
@@ -23,8 +24,8 @@ from rowpattern.sql.text.source_location import error_at
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rowpattern.continuous_query.row_schema import RowSchema
     from rowpattern.continuous_query.given_tables import GivenTables
+    from rowpattern.continuous_query.row_schema import RowSchema
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.expression.nodes import Node
@@ -47,16 +48,16 @@ class BoundQuery(NamedTuple):
         bound: the clause over the columns of `rows`.
         reach: how far it reads around matches.
         rows: the table before the clause, without rows.
-    """
         subqueries: what subqueries in the clause gave, as `SUBQUERIES`; None where there are none.
+    """
 
     parsed: ParsedQuery
     clause: Clause
     bound: BoundClause
     reach: Reach
     rows: Table
-
     subqueries: pa.Table | None
+
     @property
     def is_plain(self) -> bool:
         """Whether the clause's rows are those of the batches, and not those of a SELECT over them."""
@@ -114,9 +115,7 @@ def _check_bound(bound: BoundClause, location: SourceLocation, context: Executio
     if bound.given:
         message = f"{bound.given[0].argument} is computed by a library over whole partitions"
         raise error_at(f"{message}; write it as a text", location, UnsupportedQueryError)
-    if bound.away:
-        message = "PREV and NEXT with IGNORE NULLS read rows at any distance, which a continuous query does not keep"
-        raise error_at(message, location, UnsupportedQueryError)
+    check_distances(bound, location)
     if context.prefer not in {"first", "longest"}:
         raise ConfigurationError(f'prefer is {context.prefer!r}; allowed are "first" and "longest"')
     for node, where in _trees(bound, location):
@@ -153,7 +152,7 @@ def _instead(kind: pa.DataType) -> str | None:
 
 
 def _trees(bound: BoundClause, location: SourceLocation) -> Iterator[tuple[Node, SourceLocation]]:
-    for key in (*bound.partition_by, *bound.order_by):
+    for key in (*bound.partition_by, *bound.order_by, *(key for _, key in bound.computed)):
         if key.tree is not None:
             yield key.tree, key.location or location
     named: list[Any] = [*bound.conditions, *bound.measures]

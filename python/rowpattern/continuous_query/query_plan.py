@@ -10,11 +10,12 @@ import pyarrow as pa
 from rowpattern.continuous_query.answer_tables import AnswerForm, AnswerTables
 from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
 from rowpattern.continuous_query.calls import Call
+from rowpattern.continuous_query.carried_values import CarriedValues
 from rowpattern.continuous_query.clause_stream import ClauseStream, computed_key
 from rowpattern.continuous_query.event_keys import OrderKey
 from rowpattern.continuous_query.event_time import EventTime
-from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.given_tables import GivenTables
+from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
@@ -78,6 +79,8 @@ class QueryPlan:
             types |= {name: values[key.sql].type for name, key in self.computed.items()}
         # Without a column the number of rows would not be known.
         self.types = types or {query.rows.names[0]: query.rows.column(query.rows.names[0]).type}
+        # Rows have more columns while they are kept.
+        self._carried = CarriedValues(bound, self.types, using) if bound.away else None
         # What batches are read for.
         plain = [name for name in self.types if name not in self.computed]
         self.read = plain if query.is_plain else self.schema.names
@@ -113,7 +116,13 @@ class QueryPlan:
         """Return the clause over no rows yet."""
         options = self.options
         return ClauseStream(
-            self.query, self.types, self._bounds, widths=self._widths, order=options.order, prefer=options.prefer
+            self.query,
+            self.types,
+            self._bounds,
+            carried=self._carried,
+            widths=self._widths,
+            order=options.order,
+            prefer=options.prefer,
         )
 
     def clause_rows(self, read: ReadRows, using: Database, context: ExecutionContext) -> pa.RecordBatch:

@@ -12,6 +12,7 @@ from rowpattern.sql.bind.references import (
     RunningAggregate,
     Value,
     depends_on_the_match,
+    value_away,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Reach(NamedTuple):
 
     Attributes:
         horizons: by variable, how many rows behind its own its condition reads (NEXT).
-        rows_before: how many rows before its own a condition of rows alone reads (PREV).
+        rows_before: how many rows before its own a condition of rows alone reads (PREV); one row at least where PREV
+            with IGNORE NULLS is read, as each row is given these values with those of the row before it.
         match_before: how many rows before a match are read, by conditions that depend on it and by measures.
         match_behind: how many rows behind a match measures read.
         numbered: whether MATCH_NUMBER() is read.
@@ -47,9 +49,11 @@ def reach_of(bound: BoundClause) -> Reach:
     steps = list(_steps(measured))
     read = [item for each in bound.conditions for item in _reads(each)]
     dependent = [item for item in read if depends_on_the_match(item)]
+    rows_before = -min((0, *_steps(item for item in read if not depends_on_the_match(item))))
+    carries = any((value_away(name) or ("", 0))[1] < 0 for name in bound.away)
     return Reach(
         horizons={each.variable: found for each in bound.conditions if (found := max((0, *_steps(_reads(each))))) > 0},
-        rows_before=-min((0, *_steps(item for item in read if not depends_on_the_match(item)))),
+        rows_before=max(rows_before, int(carries)),
         # A condition that depends on the match is evaluated again as a whole, with what it reads around its own row.
         match_before=-min((0, *steps, *_steps(dependent), *_steps(read if dependent else ()))),
         match_behind=max((0, *steps)),
