@@ -321,7 +321,7 @@ impl OpenPartition {
     }
 
     /// The number of the first row that a search begins at.
-    fn searched(&self) -> u64 {
+    pub fn searched(&self) -> u64 {
         self.waiting.first().map_or(self.head, |search| search.start.min(self.head))
     }
 
