@@ -135,7 +135,7 @@ def random_case(seed: int, *, dependent: bool) -> Case:
 
 
 def _read_values_away(rng: random.Random, query: query_reference.Query, *, dependent: bool) -> None:
-    """Put PREV with IGNORE NULLS into some conditions and measures of a query."""
+    """Put PREV and NEXT with IGNORE NULLS into some conditions and measures of a query."""
     names = [*query.subset, *query_reference.variables(query.pattern)]
 
     def value(of: str | None, name: str) -> Expression:
@@ -143,7 +143,7 @@ def _read_values_away(rng: random.Random, query: query_reference.Query, *, depen
         least: Expression = ("<", column, ("literal", rng.choice([0, 1, 2])))
         rarely: Expression = ("case", least, column, ("literal", None))
         expression = rng.choice([column, column, rarely, ("add", column, ("literal", 1))])
-        return ("values away", rng.choice([-3, -2, -1, -1]), expression)
+        return ("values away", rng.choice([-3, -2, -1, -1, 1, 1, 2, 3]), expression)
 
     for variable in query_reference.variables(query.pattern):
         if rng.random() < 0.7:
@@ -152,7 +152,7 @@ def _read_values_away(rng: random.Random, query: query_reference.Query, *, depen
         name = rng.choice("xy")
         found: Expression = (rng.choice(["<", ">=", "="]), value(of, name), ("column", None, name))
         if rng.random() < 0.4:
-            found = ("is null", ("values away", rng.choice([-2, -1]), ("column", of, rng.choice("xyzs"))))
+            found = ("is null", ("values away", rng.choice([-2, -1, 1, 2]), ("column", of, rng.choice("xyzs"))))
         before = query.define.get(variable)
         if before is not None and rng.random() < 0.6:
             found = (rng.choice(["and", "or"]), before, found)

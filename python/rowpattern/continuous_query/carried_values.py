@@ -1,29 +1,36 @@
-"""PREV with IGNORE NULLS over rows that come batch by batch.
+"""PREV and NEXT with IGNORE NULLS over rows that come batch by batch.
 
 PREV reads the last values that are not NULL, however far back they are. A row that comes is given them as columns, made
 of those of its partition's last row and of the rows between: so one row of a partition is enough to go on from, and
-what is kept of it does not grow.
+what is kept of it does not grow. NEXT reads values that may not have come. They are looked for each time rows are read,
+among the rows behind, which are kept as the search waits for them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
+from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import column_away, value_away
 from rowpattern.sql.execute.sort import key_values
+from rowpattern.sql.execute.values_away import values_in_partitions
+from rowpattern.sql.tables.extended import ExtendedTable
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from rowpattern.continuous_query.kept_rows import KeptRows
+    from rowpattern.continuous_query.reach import Reach
     from rowpattern.sql.arrow.arrays import Integers
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
+    from rowpattern.sql.execute.sort import OrderedPartitions
+    from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["CarriedValues", "check_distances"]
@@ -33,13 +40,11 @@ _MOST_VALUES = 1000
 
 
 def check_distances(bound: BoundClause, location: SourceLocation) -> None:
-    """Check that PREV with IGNORE NULLS reads no farther back than rows carry values, and that NEXT does not have it.
+    """Check that PREV with IGNORE NULLS reads no farther back than rows carry values.
 
     Raises:
-        UnsupportedQueryError: it does, or NEXT has it.
+        UnsupportedQueryError: it does.
     """
-    if any(distance > 0 for _, distance in map(_parts, bound.away)):
-        raise error_at("NEXT with IGNORE NULLS is not read batch by batch", location, UnsupportedQueryError)
     most = max(_farthest_back(bound).values(), default=0)
     if most > _MOST_VALUES:
         message = f"PREV with IGNORE NULLS reads the value {most:,} values back, and each row carries all between"
@@ -62,16 +67,21 @@ class CarriedValues:
         types: the columns that they are kept with, their own before the others.
     """
 
-    def __init__(self, bound: BoundClause, types: dict[str, pa.DataType], using: Database) -> None:
+    def __init__(self, bound: BoundClause, reach: Reach, types: dict[str, pa.DataType], using: Database) -> None:
         """Find out which columns there are.
 
         Args:
             bound: the clause.
+            reach: how far it reads.
             types: the columns of rows.
             using: says what types expressions have.
         """
         self._computed = dict(bound.computed)
         self._back = _farthest_back(bound)
+        self._on = [(name, *_parts(name)) for name in bound.away if _parts(name)[1] > 0]
+        # Of which the search is told which rows have a value.
+        self._sources = list(dict.fromkeys(source for _, source, _ in self._on))
+        self._reach = reach
         self.types = dict(types)
         if self._computed:
             for name, values in self._values(pa.schema(types).empty_table(), using).items():
@@ -79,6 +89,26 @@ class CarriedValues:
                 self.types[name] = kind.value_type if pa.types.is_dictionary(kind) else kind
         for source, most in self._back.items():
             self.types |= {column_away(source, -distance): self.types[source] for distance in range(most, 0, -1)}
+
+    def ahead(self) -> dict[str, Any]:
+        """Return what `OpenPartitions` is told of the values that NEXT reads."""
+        if not self._sources:
+            return {}
+        number, reach = {source: at for at, source in enumerate(self._sources)}, self._reach
+        return {
+            "value_sources": len(self._sources),
+            "conditions_ahead": {
+                variable: [(number[source], distance, rows) for source, distance, rows in ahead]
+                for variable, ahead in reach.conditions_ahead.items()
+            },
+            "measures_ahead": [(number[source], distance, rows) for source, distance, rows in reach.measures_ahead],
+        }
+
+    def said(self, rows: pa.RecordBatch) -> dict[str, Any]:
+        """Return what `OpenPartitions.place` is told of rows, which have their expressions."""
+        valid = (rows.column(source).is_valid() for source in map(rows.schema.names.index, self._sources))
+        flags = [each.to_numpy(zero_copy_only=False).astype(np.uint8).tobytes() for each in valid]
+        return {"values": flags} if flags else {}
 
     def with_expressions(self, rows: pa.RecordBatch, using: Database) -> pa.RecordBatch:
         """Return rows with the expressions whose values other rows read.
@@ -147,6 +177,36 @@ class CarriedValues:
                 arrays.append(pool.take(pa.array(taken, mask=taken < 0)))
                 names.append(name)
         return pa.RecordBatch.from_arrays(arrays, names=names)
+
+    def add_values_on(self, rows: OrderedPartitions, context: ExecutionContext) -> None:
+        """Give rows the values behind them, NULL where these have not come: all rows behind are among them."""
+        found = {
+            name: values_in_partitions(rows, rows.column(source), distance, context)
+            for name, source, distance in self._on
+        }
+        if found:
+            rows.table = ExtendedTable(rows.table, found)
+
+    def add_found(
+        self, rows: OrderedPartitions, kept: KeptRows, references: list[Integers], context: ExecutionContext
+    ) -> None:
+        """Give rows of matches the values behind them that the search has found.
+
+        Args:
+            rows: the rows.
+            kept: all rows.
+            references: for each value that measures read, where it is among these, for each row; -1 for none.
+            context: the limits.
+        """
+        found = {name: pa.chunked_array([pa.nulls(rows.count, self.types[source])]) for name, source, _ in self._on}
+        for (source, distance, _), wanted in zip(self._reach.measures_ahead, references):
+            numbers, places = np.unique(wanted[wanted >= 0], return_inverse=True)
+            values = kept.rows(numbers).column(source)
+            taken = np.full(len(wanted), -1)
+            taken[wanted >= 0] = places
+            found[column_away(source, distance)] = take_values(context, values, pa.array(taken, mask=taken < 0))
+        if found:
+            rows.table = ExtendedTable(rows.table, found)
 
     def _values(self, rows: pa.Table, using: Database) -> dict[str, pa.ChunkedArray]:
         found = key_values(Table(rows), list(self._computed.values()), using)

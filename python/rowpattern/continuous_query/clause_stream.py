@@ -112,6 +112,7 @@ class ClauseStream:
         skip: Any = (mode, target) if target else mode
         reach = query.reach
         self._carried = carried
+        ahead = {} if carried is None else carried.ahead()
         self._core = OpenPartitions(
             self._pattern,
             skip,
@@ -127,6 +128,7 @@ class ClauseStream:
             bounded=query.bound.within is not None,
             widths=widths,
             idle=None if bounds is None else bounds.idle,
+            **ahead,
         )
         self._ends_idle = bounds is not None and bounds.idle is not None
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
@@ -187,9 +189,10 @@ class ClauseStream:
         carried = self._carried
         if carried is not None:
             rows = carried.with_expressions(rows, using) if rows.num_rows else empty_batch(self._columns)
+        values = {} if carried is None else carried.said(rows)
         with context.limited():
             self._core.place(
-                rows.num_rows, keys, clock=clock, reads_again=self._reads_again, **limits, **context.remaining
+                rows.num_rows, keys, clock=clock, reads_again=self._reads_again, **limits, **values, **context.remaining
             )
         if carried is not None and rows.num_rows:
             references, starts = np.asarray(self._core.references(before)), np.asarray(self._core.starts)
@@ -233,7 +236,8 @@ class ClauseStream:
         begin = sets.offset * _SET_BYTES
         data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
         stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
-        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again)
+        values = {} if self._carried is None else self._carried.said(batch)
+        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again, **values)
         self._before = 0
         self._kept.append(batch)
         try:
@@ -336,7 +340,10 @@ class ClauseStream:
             order = None if own is None else np.asarray(own)
         else:
             table = self._kept.rows(np.asarray(core.references(first)))
-        return OrderedPartitions(Table(table, is_checked=True), context, order, starts)
+        rows_read = OrderedPartitions(Table(table, is_checked=True), context, order, starts)
+        if self._carried is not None:
+            self._carried.add_values_on(rows_read, context)
+        return rows_read
 
     def _limits(self, rows: pa.RecordBatch, using: Database) -> dict[str, Any]:
         """Return by row the key that bounds matches, and the latest key of a match that begins there."""
@@ -348,7 +355,7 @@ class ClauseStream:
 
     def _decided(self, using: Database, context: ExecutionContext) -> Decided:
         core = self._core
-        references, starts, matches, shown = core.decided()
+        references, starts, matches, shown, ahead = core.decided()
         expired = self._kept.rows(np.asarray(core.expired()) if self._ends_idle else _NO_ROWS)
         problem = core.skip_problem()
         skip_error = None
@@ -359,6 +366,8 @@ class ClauseStream:
             return Decided(None, 0, expired, skip_error)
         table = Table(self._kept.rows(np.asarray(references)), is_checked=True)
         rows = OrderedPartitions(table, context, None, np.asarray(starts))
+        if self._carried is not None:
+            self._carried.add_found(rows, self._kept, [np.asarray(each) for each in ahead], context)
         for key, column in self._keys.items():
             if key.column is None:
                 rows.keep_key(key, rows.table.column(column))

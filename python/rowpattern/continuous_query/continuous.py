@@ -137,7 +137,7 @@ class Continuous:
         Raises:
             UnsupportedQueryError: the query cannot be answered batch by batch, and the message says why: something
                 around the clause, or a subquery over the rows that are pushed, needs all rows at once, a function gives
-                another value for each batch, a condition is computed by another library, NEXT with IGNORE NULLS.
+                another value for each batch, a condition is computed by another library.
             ConfigurationError: an option has a value that it cannot have.
             What `match_recognize` raises for a table of these columns without rows.
 

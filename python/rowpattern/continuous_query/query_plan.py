@@ -80,7 +80,7 @@ class QueryPlan:
         # Without a column the number of rows would not be known.
         self.types = types or {query.rows.names[0]: query.rows.column(query.rows.names[0]).type}
         # Rows have more columns while they are kept.
-        self._carried = CarriedValues(bound, self.types, using) if bound.away else None
+        self._carried = CarriedValues(bound, query.reach, self.types, using) if bound.away else None
         # What batches are read for.
         plain = [name for name in self.types if name not in self.computed]
         self.read = plain if query.is_plain else self.schema.names

@@ -45,7 +45,7 @@ impl StreamPartitions {
         let mut taken = Vec::with_capacity(self.groups.len());
         for (group, (begin, end)) in self.groups.iter().zip(bounds) {
             if let Some(partition) = self.table.take(group.place) {
-                taken.push((group.place, partition, ReadRows { begin, end, new: group.rows }));
+                taken.push((group.place, partition, ReadRows { begin, end, new: group.rows, again: group.again }));
             }
         }
         let threads = if self.new_rows.max(read_rows) < ROWS_FOR_THREADS { 1 } else { threads };

@@ -58,6 +58,6 @@ pub use decided::DecidedMatches;
 pub use live::LiveAutomaton;
 pub use new_rows::{ReadAgain, RowFacts};
 pub use row_limits::RowLimits;
-pub use rules::StreamRules;
+pub use rules::{ConditionAhead, MeasureAhead, StreamRules, ValueAhead};
 pub use stored::StoredPartition;
 pub use stream_partitions::{OpenCounts, OpenMatch, StreamPartitions};
