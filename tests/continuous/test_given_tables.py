@@ -109,6 +109,6 @@ def test_tables_are_given_by_their_names() -> None:
     with pytest.raises(QueryError, match=r"no table limits; give it when the query is made: tables="):
         rowpattern.continuous(SQL, SCHEMA)
     with pytest.raises(TypeError, match="by their names"):
-        rowpattern.continuous(SQL, SCHEMA, tables=LIMITS.to_pylist())  # type: ignore[call-overload]
+        rowpattern.continuous(SQL, SCHEMA, tables=LIMITS.to_pylist())
     with pytest.raises(TypeError, match="one name"):
         rowpattern.continuous(SQL, SCHEMA, tables={"limits": LIMITS, "Limits": LIMITS})

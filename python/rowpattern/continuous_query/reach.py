@@ -65,7 +65,7 @@ def reach_of(bound: BoundClause) -> Reach:
     rows_before = -min((0, *_steps(item for item in read if not depends_on_the_match(item))))
     carries = any((value_away(name) or ("", 0))[1] < 0 for name in bound.away)
     return Reach(
-        conditions_ahead={each.variable: found for each in bound.conditions if (found := list(_ahead(_reads(each))))},
+        conditions_ahead={each.variable: ahead for each in bound.conditions if (ahead := list(_ahead(_reads(each))))},
         measures_ahead=[(source, distance, rows) for (source, distance), rows in measured_ahead.items()],
         horizons={each.variable: found for each in bound.conditions if (found := max((0, *_steps(_reads(each))))) > 0},
         rows_before=max(rows_before, int(carries)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.duckdb.parser import parse_texts
@@ -114,7 +114,7 @@ def _type(name: str, context: ExecutionContext) -> TypeName:
     """Read DuckDB's name of a type."""
     text = Composed("").insert(f"SELECT CAST(NULL AS {name})")
     (tree,) = parse_texts([text.text], context)
-    statements = tree.get("statements") or ()
+    statements: list[Any] = tree.get("statements") or []
     found = TreeReader(text).expression(statements[0]["node"]["select_list"][0]) if len(statements) == 1 else None
     if not isinstance(found, Cast):
         # A checkpoint may have anything.
