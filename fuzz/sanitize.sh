@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 python=$(realpath -s "${1:-.venv/bin/python}")
 shift || true
 shopt -s nullglob
-[ $# -gt 0 ] || set -- fuzz/python/test_memory.py tests/unit/test_arrow*.py tests/unit/test_matching.py tests/unit/test_pattern_text.py
+[ $# -gt 0 ] || set -- fuzz/python/test_memory.py tests/unit/test_arrow*.py tests/unit/test_matching.py tests/unit/test_rows.py tests/unit/test_pattern_text.py
 
 runtime=$(gcc -print-file-name=libasan.so)
 [ -e "$runtime" ] || { echo 'GCC'\''s libasan.so is not installed (Debian: libgcc-12-dev, by way of gcc)'; exit 1; }

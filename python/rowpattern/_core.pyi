@@ -1,3 +1,6 @@
+# One file, as a stub describes a whole module, and the extension is one. Docstrings are copied from the extension by
+# `tests/helpers/stub_docstrings.py`.
+
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias

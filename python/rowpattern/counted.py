@@ -1,8 +1,8 @@
-"""Numbers of things in messages: "1 row", "2 rows"."""
+"""Numbers and articles of things in messages: "1 row", "2 rows"; "an int", "a str"."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["counted", "with_article"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -16,3 +16,18 @@ def counted(count: int, noun: str) -> str:
     if noun.endswith("y"):
         return f"{count:,} {noun[:-1]}ies"
     return f"{count:,} {noun}{'es' if noun.endswith('ch') else 's'}"
+
+
+# Vowels that sound like "you".
+_CONSONANTS = ("uint", "uni", "user", "uuid")
+
+
+def with_article(name: str) -> str:
+    """Return the name of a type with its article.
+
+    >>> with_article("int"), with_article("str"), with_article("UUID"), with_article("ndarray")
+    ('an int', 'a str', 'a UUID', 'an ndarray')
+    """
+    sound = name.lower()
+    is_an = sound.startswith("ndarray") or (sound[:1] in tuple("aeiou") and not sound.startswith(_CONSONANTS))
+    return f"{'an' if is_an else 'a'} {name}"

@@ -237,43 +237,107 @@ def test_modules_imported_before_are_mended(tmp_path: Path) -> None:
     assert run(before + INSTALL + IMPORTS + rest, tmp_path) == "5 True\n"
 
 
-# A configuration with limits of its own, as that of an installed `src`; PARAMETER stands for what its engine passes.
-CONFIGURATION = """
+# A machine's share for a cache, as an installed `src` measures it.
+PROFILE = """
 import dataclasses, os
+
+@dataclasses.dataclass(frozen=True)
+class AdaptiveResourceProfile:
+    cache_budget_bytes: int
+
+    def cache_entry_limit(self, estimated_entry_bytes, budget_share=1.0, minimum=0, maximum=None):
+        return min(maximum, int(self.cache_budget_bytes * budget_share) // estimated_entry_bytes)
+
+def get_adaptive_resource_profile():
+    return AdaptiveResourceProfile(int(os.environ.get("SHARE", 40 << 20)))
+"""
+
+# What the configuration of such an `src` does: its limits are of a profile, variables lower them and do not raise them,
+# a limit of 0 turns the cache off, and what is set is checked before. PARAMETER stands for what its engine passes.
+CONFIGURATION = """
+import dataclasses, logging, os
+from typing import Optional
+from src.utils.resource_profile import AdaptiveResourceProfile, get_adaptive_resource_profile
 
 @dataclasses.dataclass
 class PerformanceConfig:
+    max_partition_size: int = -1
+    execution_timeout_seconds: float = 300.0
+    max_memory_mb: int = 8192
     enable_caching: bool = True
-    cache_size_limit: int = 70
-    cache_memory_limit_mb: int = 40
-    cache_ttl_seconds: int = 50
-    cache_clear_threshold_mb: int = 40
+    cache_size_limit: int = 50_000
+    cache_memory_limit_mb: int = 2048
+    cache_ttl_seconds: int = 3600
+    cache_clear_threshold_mb: int = 1600
+    cache_monitoring_interval_seconds: int = 300
+    parallel_processing: bool = False
+    max_workers: int = 4
     # MORE
+
+@dataclasses.dataclass
+class LoggingConfig:
+    level: str = "INFO"
+    log_file: Optional[str] = None
+
+@dataclasses.dataclass
+class ResourceConfig:
+    max_concurrent_queries: int = 10
 
 @dataclasses.dataclass
 class MatchRecognizeConfig:
     performance: PerformanceConfig = dataclasses.field(default_factory=PerformanceConfig)
+    logging: LoggingConfig = dataclasses.field(default_factory=LoggingConfig)
+    resources: ResourceConfig = dataclasses.field(default_factory=ResourceConfig)
+    environment: str = "development"
+    debug: bool = False
+    version: str = "2.0.0"
 
     @classmethod
     def from_env(cls, PARAMETER):
-        config, profile = cls(), locals().get("resource_profile")
-        if profile is not None:
-            config.performance.cache_memory_limit_mb = profile["megabytes"]
-        config.performance.cache_size_limit = min(70, int(os.environ.get("MR_CACHE_SIZE_LIMIT", 70)))
+        profile = locals().get("resource_profile") or get_adaptive_resource_profile()
+        config, variables = cls(), os.environ
+        made = config.performance
+        made.cache_memory_limit_mb = profile.cache_budget_bytes >> 20
+        made.cache_size_limit = profile.cache_entry_limit(estimated_entry_bytes=64 * 1024, minimum=128, maximum=500_000)
+        for name in ("cache_memory_limit_mb", "cache_size_limit"):
+            given = variables.get("MR_" + name.upper())
+            if given is not None:
+                setattr(made, name, min(getattr(made, name), int(given)))
+        threshold = int(variables.get("MR_CACHE_CLEAR_THRESHOLD_MB", int(made.cache_memory_limit_mb * 0.8)))
+        made.cache_clear_threshold_mb = min(threshold, made.cache_memory_limit_mb)
+        asked = variables.get("MR_ENABLE_CACHING", "true").lower() == "true"
+        made.enable_caching = bool(asked and made.cache_memory_limit_mb > 0 and made.cache_size_limit > 0)
+        made.cache_ttl_seconds = int(variables.get("MR_CACHE_TTL_SECONDS", made.cache_ttl_seconds))
         return config
+
+    def validate(self):
+        if self.performance.max_workers <= 0:
+            raise ValueError("Configuration validation failed: max_workers must be positive")
+
+    def setup_logging(self):
+        logging.basicConfig(level=self.logging.level)
 
 _config = None
 
 def get_config():
-    return _config or MatchRecognizeConfig.from_env()
+    global _config
+    if _config is None:
+        _config = MatchRecognizeConfig.from_env()
+        _config.validate()
+        _config.setup_logging()
+    return _config
 
 def set_config(config):
     global _config
+    config.validate()
     _config = config
+    config.setup_logging()
 
 def reset_config():
     global _config
     _config = None
+
+TESTING_CONFIG = MatchRecognizeConfig(performance=PerformanceConfig(enable_caching=False), environment="testing")
 """
 
 
@@ -281,6 +345,7 @@ def someone_s_configuration(folder: Path, parameter: str, more: str = "") -> Non
     someone_s_src(folder)
     (folder / "src" / "config").mkdir()
     (folder / "src" / "config" / "__init__.py").write_text("")
+    (folder / "src" / "utils" / "resource_profile.py").write_text(PROFILE)
     code = CONFIGURATION.replace("PARAMETER", parameter).replace("    # MORE\n", more)
     (folder / "src" / "config" / "production_config.py").write_text(code)
 
@@ -296,35 +361,55 @@ import src.config.production_config as theirs
 import rowpattern.cache_monitor, rowpattern.pattern_cache, rowpattern.production_config as ours
 assert theirs.__name__ == "src.config.production_config"
 assert theirs.MatchRecognizeConfig is not ours.MatchRecognizeConfig
-# A threshold at the limit is never passed here: ours follows the limit.
-assert limits() == (70, 40, 50) and ours.get_config().performance.cache_clear_threshold_mb == 32
-assert ours.describe()["cache_size_limit"] == (70, "environment", "src.config.production_config")
+assert limits() == (640, 40, 3600) and ours.get_config().performance.cache_clear_threshold_mb == 32
+assert ours.describe()["cache_size_limit"] == (640, "environment", "src.config.production_config")
 assert ours.describe()["cache_policy"].source == "default"
+assert theirs.get_config().resources.max_concurrent_queries == 10
 
 # Their function is followed at once, with what theirs says and defaults of ours beside it.
-theirs.set_config(theirs.MatchRecognizeConfig(theirs.PerformanceConfig(True, 7, 5, 60, 4)))
+def set_theirs(**performance):
+    theirs.set_config(theirs.MatchRecognizeConfig(performance=theirs.PerformanceConfig(**performance)))
+set_theirs(cache_size_limit=7, cache_memory_limit_mb=5, cache_ttl_seconds=60, cache_clear_threshold_mb=4)
 assert limits() == (7, 5, 60)
 assert ours.describe()["cache_size_limit"] == (7, "call", "src.config.production_config")
+try:
+    set_theirs(max_workers=0)
+except ValueError:
+    # It refused it, and nothing has changed.
+    assert limits() == (7, 5, 60)
+theirs.set_config(theirs.TESTING_CONFIG)
+assert not rowpattern.pattern_cache.is_caching_enabled()
 theirs.reset_config()
 ours.reload(cache_memory_limit_mb=2)
-assert limits() == (70, 2, 50)
+assert limits() == (640, 2, 3600) and rowpattern.pattern_cache.is_caching_enabled()
 
 monitor = rowpattern.cache_monitor.start_cache_monitoring(
-    theirs.MatchRecognizeConfig(theirs.PerformanceConfig(cache_clear_threshold_mb=0)))
+    theirs.MatchRecognizeConfig(performance=theirs.PerformanceConfig(cache_clear_threshold_mb=0)))
 assert monitor.config.performance.cache_clear_threshold_mb == 0
 rowpattern.cache_monitor.stop_cache_monitoring()
 
-os.environ["MR_CACHE_SIZE_LIMIT"] = "60"
-assert limits() == (70, 2, 50)
+# Variables only lower its limits. A threshold at the limit is never passed here: ours is below it. What it has no
+# variable for is read here.
+os.environ.update(MR_CACHE_SIZE_LIMIT="60", MR_CACHE_MEMORY_LIMIT_MB="999", MR_CACHE_CLEAR_THRESHOLD_MB="900")
+os.environ["MR_CACHE_MONITORING_INTERVAL_SECONDS"] = "7"
+assert limits() == (640, 2, 3600)
 ours.reload()
-assert limits() == (60, 40, 50)
+assert limits() == (60, 40, 3600)
+performance = ours.get_config().performance
+assert (performance.cache_clear_threshold_mb, performance.cache_monitoring_interval_seconds) == (32, 7)
 os.environ["MR_CACHE_SIZE_LIMIT"] = "6e1"
 try:
     ours.reload()
 except rowpattern.ConfigurationError as error:
     print(error)
-assert limits() == (60, 40, 50)
-del os.environ["MR_CACHE_SIZE_LIMIT"]
+assert limits() == (60, 40, 3600)
+
+# Where the machine has no room, there is no cache.
+os.environ.update(MR_CACHE_SIZE_LIMIT="60", SHARE="65536")
+ours.reload()
+assert not rowpattern.pattern_cache.is_caching_enabled()
+rowpattern.compile("A")
+assert rowpattern.pattern_cache.get_cache_stats()["size"] == 0
 """
 
 
@@ -333,9 +418,10 @@ del os.environ["MR_CACHE_SIZE_LIMIT"]
 def test_a_configuration_that_does_more_is_left_in_place(before: str, does_more: str, tmp_path: Path) -> None:
     code = "import os, rowpattern\n" + before + INSTALL + LIMITS + THEIRS_STAYS
     if does_more == "a profile":
-        someone_s_configuration(tmp_path, "resource_profile=None")
+        someone_s_configuration(tmp_path, "resource_profile: Optional[AdaptiveResourceProfile] = None")
         code += """
-assert theirs.MatchRecognizeConfig.from_env({"megabytes": 3}).performance.cache_memory_limit_mb == 3
+small = theirs.AdaptiveResourceProfile(3 << 20)
+assert theirs.MatchRecognizeConfig.from_env(small).performance.cache_memory_limit_mb == 3
 """
     else:
         someone_s_configuration(tmp_path, "", "    spill_to_disk: bool = False\n")
@@ -346,7 +432,7 @@ assert theirs.MatchRecognizeConfig.from_env({"megabytes": 3}).performance.cache_
 def test_limits_are_read_from_it_before_anybody_imports_it(tmp_path: Path) -> None:
     someone_s_configuration(tmp_path, "resource_profile=None")
     first_use = "import src.utils.pattern_cache\nprint(limits())\n"
-    assert run(INSTALL + LIMITS + "import rowpattern.pattern_cache\n" + first_use, tmp_path) == "(70, 40.0, 50.0)\n"
+    assert run(INSTALL + LIMITS + "import rowpattern.pattern_cache\n" + first_use, tmp_path) == "(640, 40.0, 3600.0)\n"
 
 
 def test_settings_that_were_set_in_it_before_are_taken(tmp_path: Path) -> None:
@@ -354,9 +440,9 @@ def test_settings_that_were_set_in_it_before_are_taken(tmp_path: Path) -> None:
     before = """
 import rowpattern.pattern_cache
 import src.config.production_config as theirs
-theirs.set_config(theirs.MatchRecognizeConfig(theirs.PerformanceConfig(cache_size_limit=9)))
+theirs.set_config(theirs.MatchRecognizeConfig(performance=theirs.PerformanceConfig(cache_size_limit=9)))
 """
-    assert run(before + INSTALL + LIMITS + "print(limits())\n", tmp_path) == "(9, 40.0, 50.0)\n"
+    assert run(before + INSTALL + LIMITS + "print(limits())\n", tmp_path) == "(9, 2048.0, 3600.0)\n"
 
 
 @pytest.mark.parametrize("before", ["", "import src.config.production_config\n"])

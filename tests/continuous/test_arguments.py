@@ -104,7 +104,7 @@ def test_numbers_beyond_those_of_the_key_are_its_greatest(number: Any, negative:
         ({1: pa.int64()}, "schema has the column 1; the name of a column is a text, not int"),
         (pa.int64(), "schema is one type, int64; give those of all columns"),
         (None, "needs schema=: the columns of its rows"),
-        (5, "schema is a int"),
+        (5, "schema is an int"),
     ],
 )
 def test_schemas(schema: Any, message: str) -> None:

@@ -33,6 +33,8 @@ def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "A B+ (C | D)"]) == 0
     assert capsys.readouterr().out == "a row pattern of 4 variables: A, B, C, D\n"
+    assert main(["check", "A"]) == main(["check", "()"]) == 0
+    assert capsys.readouterr().out == "a row pattern of 1 variable: A\na row pattern of 0 variables\n"
     assert main(["check", "A (B"]) == 1
     out, err = capsys.readouterr()
     assert out == ""

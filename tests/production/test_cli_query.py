@@ -225,14 +225,17 @@ def test_what_is_wrong_is_said_in_the_querys_text(
         ([str(tmp_path / "none.csv")], "none.csv: No such file or directory"),
         ([str(tmp_path)], "Is a directory"),
         ([parquet, "--output", str(tmp_path / "x.bin")], "does not say its format"),
+        ([parquet, "--output", str(tmp_path / "none" / "x.csv")], f"{tmp_path / 'none'}: No such file or directory\n"),
     ):
         assert main(["query", SHAPES, *arguments]) == 1
         assert message in capsys.readouterr().err
-    for option, value in (("--timeout", "0"), ("--memory-mb", "-1"), ("--threads", "0")):
+    for option, value in (("--timeout", "0"), ("--timeout", "soon"), ("--memory-mb", "-1"), ("--threads", "two")):
         with pytest.raises(SystemExit) as caught:
             main(["query", SHAPES, parquet, option, value])
         assert caught.value.code == 2
-        assert f"argument {option}: must be " in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert f"argument {option}: must be a " in err
+        assert err.endswith(f", not {value}\n")
     (tmp_path / "x.bin").write_bytes(b"nothing")
     assert main(["query", SHAPES, str(tmp_path / "x.bin")]) == 1
     assert "is no Parquet and no Arrow IPC file" in capsys.readouterr().err
@@ -278,6 +281,15 @@ def test_check_of_a_query(capsys: pytest.CaptureFixture[str]) -> None:
     err = capsys.readouterr().err
     assert "the lower bound of this quantifier is above its upper bound" in err
     assert err.splitlines()[-1].strip() == "^"
+    # What a query over a table would say, as far as no column is needed for it.
+    for wrong in (SHAPES.replace("DOWN+ UP+", "DWN+ UP+"), SHAPES.replace("DOWN+ UP+)", "UP+) SUBSET U = (UP)")):
+        assert main(["check", wrong]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("the pattern has no variable DOWN; ")
+        assert err.splitlines()[-1].strip() == "^"
+    # It is a row pattern of three variables too.
+    assert main(["check", "SELECT * FROM t"]) == 0
+    assert capsys.readouterr().out == "a query of 0 MATCH_RECOGNIZE clauses over t\n"
 
 
 def test_the_progress_bar() -> None:

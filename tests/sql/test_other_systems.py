@@ -29,7 +29,7 @@ CASES = {
     "all matches": (query(rows="ALL MATCHES"), "write AFTER MATCH SKIP TO NEXT ROW"),
     "Oracle's length of a stream": (
         query(behind="WITHIN 3000 MILLISECONDS"),
-        "write WITHIN INTERVAL 3000 MILLISECONDS",
+        "write INTERVAL 3000 MILLISECONDS",
     ),
     "Oracle's duration": (query(behind="DURATION 10 MINUTES"), "WITHIN INTERVAL 10 SECONDS"),
     "British spelling": (query().replace("RECOGNIZE", "RECOGNISE"), "write MATCH_RECOGNIZE"),

@@ -187,6 +187,7 @@ PLACES: list[tuple[dict[str, Any], type[Exception], str, int, int]] = [
     ({"after_match": ("to first", "Q")}, rowpattern.UnknownVariableError, "after_match[1]", 1, 1),
     ({"subset": {"U": ["DOWN", "Q"]}}, rowpattern.UnknownVariableError, 'subset["U"]', 1, 1),
     ({"subset": {"DOWN": ["UP"]}}, rowpattern.QueryError, 'subset["DOWN"]', 1, 1),
+    ({"within": "10 MINUTES"}, rowpattern.QuerySyntaxError, "within", 1, 1),
 ]
 
 

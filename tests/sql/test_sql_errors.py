@@ -38,7 +38,7 @@ WRONG = [
     (
         "MEASURES LAST(Q.price) AS p PATTERN (A)",
         "UnknownVariableError",
-        "no variable Q; the variables are A",
+        "no variable Q; the only one is A",
         "Q.price",
     ),
     ("MEASURES count(A) AS n PATTERN (A)", "QueryError", "A is a variable, not a column; write A with a column", "A)"),
@@ -119,7 +119,7 @@ def test_patterns_past_a_limit() -> None:
         ("SELECT sum(o) OVER (ORDER BY o MEASURES o AS x PATTERN (A) DEFINE A AS true) FROM t", "expected the frame"),
         ("SELECT nothing FROM t", "nothing"),
         ("SELECT * FROM a.t MATCH_RECOGNIZE (PATTERN (A))", "one name, without a schema"),
-        ("SELECT nothing FROM t MATCH_RECOGNIZE (MEASURES 1 AS x PATTERN (A))", "no column nothing; the columns are x"),
+        ("SELECT nothing FROM t MATCH_RECOGNIZE (MEASURES 1 AS x PATTERN (A))", "no column nothing; the only one is x"),
     ],
 )
 def test_wrong_queries(query: str, message: str) -> None:

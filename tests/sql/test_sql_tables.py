@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -103,7 +104,9 @@ def test_several_tables() -> None:
     assert match_recognize(query, PRICES=pl.DataFrame(PRICES), names=names).to_pydict() == wanted
     with pytest.raises(rowpattern.QueryError, match="no table names; did you mean name"):
         match_recognize(query, prices=pd.DataFrame(PRICES), name=names)
-    with pytest.raises(TypeError, match="not both"):
+    with pytest.raises(
+        TypeError, match="prices is no option; give one table by its place or several by name"
+    ):
         match_recognize(query, names, prices=names)
 
 
@@ -115,10 +118,21 @@ def test_no_table() -> None:
         match_recognize(ONE_ROW)
 
 
-@pytest.mark.parametrize("value", [[1, 2], {"x": [1]}, "t", 5, pd.Series([1])])
-def test_what_is_no_table(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"data is a .*; a table is"):
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1, 2], "data is a list; a table is "),
+        (5, "data is an int; a table is "),
+        (pd.Series([1]), "data is a Series; a table is "),
+        ({"x": [1]}, "data is a dict; give a table of its columns, as pyarrow.table(columns) makes it"),
+        ("t.csv", "data is a str; the path of a Parquet or Arrow IPC file needs stream=True"),
+        (Path("t"), "data is a PosixPath; the path of a Parquet or Arrow IPC file needs stream=True"),
+    ],
+)
+def test_what_is_no_table(value: Any, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
         match_recognize(ONE_ROW, value)
+    assert str(caught.value).startswith(message.replace("PosixPath", type(value).__name__))
 
 
 def test_two_columns_of_one_name() -> None:

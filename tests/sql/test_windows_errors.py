@@ -80,7 +80,7 @@ def test_windows(window: str, message: str, at: str) -> None:
 
 # Whole queries, the kind of error, and a part of the message.
 CALLS = [
-    (f"SELECT n OVER w FROM t WINDOW w AS ({WHOLE})", QueryError, "the window w has no measure n; the measures are m"),
+    (f"SELECT n OVER w FROM t WINDOW w AS ({WHOLE})", QueryError, "the window w has no measure n; the only one is m"),
     (f"SELECT n OVER ({WHOLE}) FROM t", QueryError, "the window has no measure n"),
     (f"SELECT t.m OVER w FROM t WINDOW w AS ({WHOLE})", QuerySyntaxError, "called by its name alone; write m OVER"),
     (f"SELECT RUNNING m OVER w FROM t WINDOW w AS ({WHOLE})", QuerySyntaxError, "RUNNING and FINAL stand in MEASURES"),

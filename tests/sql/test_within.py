@@ -134,13 +134,13 @@ def test_streams() -> None:
 @pytest.mark.parametrize(
     ("clause", "message"),
     [
-        ("PATTERN (A+) WITHIN INTERVAL '1' HOUR", "INTERVAL '1' HOUR is no length for a key of the type int64"),
+        ("PATTERN (A+) WITHIN INTERVAL '1' HOUR", "is no length for a key of the type int64; write a number"),
         ("PATTERN (A+) WITHIN o", "WITHIN takes one length for all rows"),
         ("PATTERN (A+) WITHIN count(*)", "WITHIN takes expressions over one row"),
         ("PATTERN (A+) WITHIN NULL", "the length is NULL"),
         ("PATTERN (A+) WITHIN -1", "the length is negative"),
         ("PATTERN (A+) WITHIN 'nan'::DOUBLE", "the length is NaN"),
-        ("PATTERN (A+) WITHIN 10 SECONDS", "write WITHIN INTERVAL 10 SECONDS"),
+        ("PATTERN (A+) WITHIN 10 SECONDS", "write INTERVAL 10 SECONDS"),
         ("PATTERN (A+) WITHIN", "expected a length, as INTERVAL 1 HOUR"),
         ("PATTERN (A+) DEFINE A AS TRUE WITHIN 5", "WITHIN cannot stand here; the order is PARTITION BY"),
         ("PATTERN (A+) INTERVAL 10 SECONDS", "write WITHIN INTERVAL ..."),

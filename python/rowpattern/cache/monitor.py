@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rowpattern._core import PatternCache
     from rowpattern.cache.sizing import Advice
-    from rowpattern.config.process import MatchRecognizeConfig
+    from rowpattern.config.configuration import MatchRecognizeConfig
 
 __all__ = ["CacheMonitor", "get_cache_monitor", "start_cache_monitoring", "stop_cache_monitoring"]
 

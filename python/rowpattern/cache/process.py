@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowpattern.cache.statistics import CacheStatistics
+    from rowpattern.config.configuration import MatchRecognizeConfig
     from rowpattern.config.performance import PerformanceConfig
-    from rowpattern.config.process import MatchRecognizeConfig
 
 __all__ = ["ProcessCache", "WeighingCache", "configured_cache", "follow_settings"]
 

@@ -75,7 +75,11 @@ def write_answer(reader: pa.RecordBatchReader, output: Path | None, form: str, m
             return _WRITERS[form](reader, device, most_rows)
     mode = stat.S_IMODE(output.stat().st_mode) if output.exists() else 0o666 & ~_umask()
     # With a random name, so that it cannot be a file or a link of somebody else.
-    descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
+    except OSError as error:
+        # The caller knows the folder, and not the random name.
+        raise OSError(error.errno, error.strerror, str(output.parent)) from None
     unfinished = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -230,23 +230,30 @@ def _add_query(commands: Any) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 1 <= number <= _MOST_ROWS:
-        raise argparse.ArgumentTypeError(f"must be at least 1 and at most {_MOST_ROWS}, not {text}")
+        allowed = f"a whole number of at least 1 and at most {_MOST_ROWS}"
+        raise argparse.ArgumentTypeError(f"must be {allowed}, not {text}")
     return number
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= _LONGEST_WAIT:
-        raise argparse.ArgumentTypeError(f"must be above 0 and at most {_LONGEST_WAIT}, not {text}")
+    number = _above_zero(text)
+    if number > _LONGEST_WAIT:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most {_LONGEST_WAIT}, not {text}")
     return number
 
 
 def _above_zero(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
     if not number > 0:
-        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
     return number
 
 
@@ -256,11 +263,12 @@ def _text(options: argparse.Namespace) -> str:
 
 def _check(options: argparse.Namespace) -> int:
     text = _text(options)
-    if re.search(r"\bmatch_recognize\b", text, re.IGNORECASE):
+    # `SELECT * FROM t` is a row pattern of three variables too, but nobody means that.
+    if re.search(r"^\s*(select|with)\b|\bmatch_recognize\b", text, re.IGNORECASE):
         print(check_query(text))
         return 0
-    pattern = patterns.compile(text)
-    print(f"a row pattern of {len(pattern.variables)} variables: {', '.join(pattern.variables)}")
+    variables = patterns.compile(text).variables
+    print(f"a row pattern of {counted(len(variables), 'variable')}{': ' if variables else ''}{', '.join(variables)}")
     return 0
 
 

@@ -29,20 +29,30 @@ _BEFORE_BAR_SECONDS, _BETWEEN_SECONDS = 1.0, 0.1
 def check_query(sql: str) -> str:
     """Check a query's text, and say what it is.
 
+    Names of columns are not looked up, as there is no table.
+
     Raises:
-        QuerySyntaxError, PatternSyntaxError, UnsupportedQueryError: it is wrong; the message shows where.
+        QuerySyntaxError, PatternSyntaxError, UnknownVariableError, UnsupportedQueryError: it is wrong; the message
+            shows where.
     """
     try:
         from rowpattern.sql.bind.clause import compiled_pattern
+        from rowpattern.sql.bind.scope import Variables
         from rowpattern.sql.execute.query import parsed_query
     except ImportError as error:
         raise missing(error, "sql") from None
 
     parsed = parsed_query(sql)
     for clause in parsed.clauses:
-        compiled_pattern(clause)
-    count = len(parsed.clauses)
-    return f"a query of {counted(count, 'MATCH_RECOGNIZE clause')} over {', '.join(parsed.tables)}"
+        variables = Variables(compiled_pattern(clause).variables, clause.subset)
+        named = [(each.variable, each.location) for each in clause.define]
+        if clause.skip[1]:
+            named.append((clause.skip[1], clause.skip_location))
+        for name, location in named:
+            if variables.members(name) is None:
+                raise variables.unknown(name, location)
+    count = counted(len(parsed.clauses), "MATCH_RECOGNIZE clause")
+    return f"a query of {count} over {', '.join(parsed.tables) or 'no table'}"
 
 
 def run_query(options: argparse.Namespace) -> int:

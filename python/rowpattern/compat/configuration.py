@@ -16,12 +16,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.config import process as process_config
+from rowpattern.config.configuration import MatchRecognizeConfig
 from rowpattern.config.performance import Origin, PerformanceConfig
-from rowpattern.config.process import MatchRecognizeConfig
 from rowpattern.errors import ConfigurationError
 from rowpattern.events import log_event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import ModuleType
 
     from rowpattern.config.sources import Given
@@ -32,14 +33,15 @@ __all__ = ["NAME", "OriginalConfiguration", "does_more"]
 NAME = "src.config.production_config"
 
 # What is read from it: the settings of the cache that both modules have.
-_SETTINGS = (
+_LIMITS = (
     "enable_caching",
     "cache_size_limit",
     "cache_memory_limit_mb",
     "cache_ttl_seconds",
     "cache_clear_threshold_mb",
-    "cache_monitoring_interval_seconds",
 )
+# Only of what is set by a call: its `from_env` reads no variable for it, and this package's does.
+_INTERVAL = "cache_monitoring_interval_seconds"
 
 
 def does_more(module: ModuleType) -> bool:
@@ -101,13 +103,15 @@ class OriginalConfiguration:
             original = module.MatchRecognizeConfig.from_env()
         except Exception as error:
             raise ConfigurationError(f"{NAME} cannot read its settings: {type(error).__name__}: {error}") from error
-        return {"performance": _origins(original, "environment")}
+        return {"performance": _origins(original, _LIMITS, "environment")}
 
     def convert(self, config: object) -> MatchRecognizeConfig | None:
         """Return a configuration of the original module as one of this package's; None for anything else."""
         if self._module is None or not isinstance(config, self._module.MatchRecognizeConfig):
             return None
-        return MatchRecognizeConfig(performance=PerformanceConfig.from_origins(_origins(config, "call")))
+        return MatchRecognizeConfig(
+            performance=PerformanceConfig.from_origins(_origins(config, (*_LIMITS, _INTERVAL), "call"))
+        )
 
     def _imported(self) -> ModuleType | None:
         """Return the original module where one is installed that stays; it is imported if need be."""
@@ -142,10 +146,11 @@ def _followed(original: Any, follower: Any) -> Any:
     return both
 
 
-def _origins(config: Any, source: str) -> dict[str, Origin]:
-    values = {name: getattr(config.performance, name) for name in _SETTINGS if hasattr(config.performance, name)}
+def _origins(config: Any, settings: Iterable[str], source: str) -> dict[str, Origin]:
+    values = {name: getattr(config.performance, name) for name in settings if hasattr(config.performance, name)}
     threshold, limit = values.get("cache_clear_threshold_mb"), values.get("cache_memory_limit_mb")
     if threshold is not None and limit is not None and threshold >= limit > 0:
-        # The original threshold may be at the limit, which memory never passes here; then the default is used.
-        del values["cache_clear_threshold_mb"]
+        # The original threshold may be at the limit, which memory never passes here. A variable that says so may be
+        # there too, so that to leave it out is not enough.
+        values["cache_clear_threshold_mb"] = limit * 4 / 5
     return {name: Origin(value, source, NAME) for name, value in values.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from rowpattern.counted import with_article
 from rowpattern.dependencies import missing
 from rowpattern.distributed.arguments import asked_of_frame
 from rowpattern.errors import MissingDependencyError, QueryError
@@ -159,7 +160,7 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
         raise missing(error, "dask") from error
     if not isinstance(data, dask.dataframe.DataFrame):
         kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
-        raise TypeError(f"data is a {kind}; give a Dask frame, as dask.dataframe.from_pandas makes it")
+        raise TypeError(f"data is {with_article(kind)}; give a Dask frame, as dask.dataframe.from_pandas makes it")
     nothing: pd.DataFrame = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
     names = [str(label) for label in nothing.columns]
     limits = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer)

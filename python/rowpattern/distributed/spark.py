@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from rowpattern.counted import with_article
 from rowpattern.dependencies import missing
 from rowpattern.distributed.arguments import asked_of_frame
 from rowpattern.errors import ConfigurationError, MissingDependencyError, QueryError
@@ -190,7 +191,9 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
         data = _table(data, table_named(question, reading))
     if not isinstance(data, pyspark.sql.DataFrame):
         kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
-        raise TypeError(f"data is a {kind}; give a Spark data frame, as session.createDataFrame makes it, or a session")
+        raise TypeError(
+            f"data is {with_article(kind)}; give a Spark data frame, as session.createDataFrame makes it, or a session"
+        )
     if lateness is not None and not data.isStreaming:
         raise ConfigurationError("lateness is for streaming frames, and this frame ends; leave it out")
     zone = data.sparkSession.conf.get("spark.sql.session.timeZone") or "UTC"

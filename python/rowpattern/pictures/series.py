@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rowpattern.counted import counted
@@ -162,22 +163,23 @@ class _Columns:
     def __call__(self, name: str, hint: str = "") -> list[Any]:
         """Return the values of a column."""
         if name not in self.names:
-            message = f"{self._name} has no column {name}; its columns are {', '.join(self.names)}"
+            there = "its only column is" if len(self.names) == 1 else "its columns are"
+            message = f"{self._name} has no column {name}; {there} {', '.join(self.names)}"
             raise QueryError(f"{message}{hint}")
         import numpy as np
 
         values = np.asarray(self._table[name])
-        # Of times: as a list they would be integers.
+        # `tolist` would make integers of times.
         found = list(values) if values.dtype.kind in "mM" else values.tolist()
         # pandas' NA has no truth value and is no number; None is a gap in a line.
         return [None if type(value).__name__ == "NAType" else value for value in found]
 
     def keys(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """Return the values of some columns, row by row."""
+        """Return the values of some columns, row by row; without columns, as many empty rows as are asked for."""
         if names:
             yield from zip(*(self(name) for name in names))
-        while not names:
-            yield ()
+        else:
+            yield from itertools.repeat(())
 
 
 def _panels(table: _Columns, x: str, y: str, keys: Sequence[str]) -> dict[tuple[Any, ...], tuple[list[Any], list[Any]]]:

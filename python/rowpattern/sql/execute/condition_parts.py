@@ -6,7 +6,7 @@ once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 import pyarrow as pa
 
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.execute.typed_records import TypedAggregate, TypedExpression
+    from rowpattern.sql.expression.core_nodes import CoreNode
 
-__all__ = ["CoreNode", "SharedParts"]
-
-#: A node as the core takes it.
-CoreNode = tuple[Any, ...]
+__all__ = ["SharedParts"]
 
 # What an aggregate takes beside its values.
 _More = Union[int, str, tuple[str, int], None]

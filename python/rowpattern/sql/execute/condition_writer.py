@@ -16,8 +16,9 @@ from rowpattern.sql.bind.references import (
 )
 from rowpattern.sql.execute.rounds import RoundAggregate, RoundExpression, RoundRow, RoundValue
 from rowpattern.sql.execute.typed_records import Named
+from rowpattern.sql.expression.core_nodes import core_node
 from rowpattern.sql.expression.nodes import Column, replaced
-from rowpattern.sql.expression.typed import Call, Computed, Constant, Literal, Reference, cast_sql, engine_type
+from rowpattern.sql.expression.typed import Computed, Constant, Reference, cast_sql
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.references import Reference as Item
     from rowpattern.sql.execute.combinations import Combinations
     from rowpattern.sql.execute.condition_columns import ColumnParts, ComputedColumn
-    from rowpattern.sql.execute.condition_parts import CoreNode, SharedParts
+    from rowpattern.sql.execute.condition_parts import SharedParts
     from rowpattern.sql.execute.typed_records import TypedAggregate, TypedExpression
+    from rowpattern.sql.expression.core_nodes import CoreNode
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 
@@ -53,11 +55,9 @@ class ConditionWriter:
 
     def node(self, node: Typed) -> CoreNode:
         """Return a node as the core takes it."""
-        kind = engine_type(node.type) or node.type
-        if isinstance(node, Literal):
-            return ("literal", kind, node.value)
-        if isinstance(node, Call):
-            return ("call", kind, node.name, tuple(map(self.node, node.arguments)))
+        return core_node(node, self._other)
+
+    def _other(self, node: Typed, kind: str) -> CoreNode:
         if isinstance(node, Constant):
             known = self._columns.constant(node, self._zone)
             return self._refused(node, kind) if known is None else self.node(known)

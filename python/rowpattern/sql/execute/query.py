@@ -152,7 +152,7 @@ def tables_of(
             raise TypeError(message)
         given[lowered(name)] = (name, value)
     if data is not None and given:
-        raise TypeError("give one table by its place or several by name, not both")
+        raise TypeError(f"{next(iter(named))} is no option; give one table by its place or several by name, not both")
     if data is not None:
         _check_one_table(parsed)
     one = None if data is None else read_one(with_index_levels(data, parsed.sql), "data")

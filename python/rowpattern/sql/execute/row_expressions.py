@@ -5,7 +5,7 @@ An expression that the engine computes as a whole is its own; all others are com
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -16,13 +16,12 @@ from rowpattern.sql.execute.bounded import project_bounded
 from rowpattern.sql.execute.constants_now import constants_now
 from rowpattern.sql.execute.engine_columns import engine_column, query_column
 from rowpattern.sql.execute.time_zones import in_columns_zone
+from rowpattern.sql.expression.core_nodes import core_node
 from rowpattern.sql.expression.typed import (
     INSTANTS,
-    Call,
     Constant,
     Literal,
     Reference,
-    engine_type,
     map_leaves,
 )
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.execute.typed_records import Named, TypedExpression
+    from rowpattern.sql.expression.core_nodes import CoreNode
     from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
 
@@ -47,8 +47,6 @@ __all__ = [
     "read_columns",
     "with_constants",
 ]
-
-CoreNode = tuple[Any, ...]
 
 
 class Inputs(Protocol):
@@ -211,11 +209,9 @@ class EngineNodes:
 
     def node(self, node: Typed) -> CoreNode:
         """Return a node as the core takes it; columns that it reads are added."""
-        kind = engine_type(node.type) or node.type
-        if isinstance(node, Literal):
-            return ("literal", kind, node.value)
-        if isinstance(node, Call):
-            return ("call", kind, node.name, tuple(map(self.node, node.arguments)))
+        return core_node(node, self._read)
+
+    def _read(self, node: Typed, kind: str) -> CoreNode:
         assert isinstance(node, Reference)  # noqa: S101 - an expression of the engine's has no other nodes
         column, rows = self._inputs.place(node.name)
         at = (None, False, 0, rows)

@@ -213,7 +213,9 @@ def reached_keys(values: pa.ChunkedArray, within: Within, database: Database, *,
     except QueryError as error:
         message = str(error)
         if message.startswith("No function matches"):
-            message = f"{within.text} is no length for a key of the type {given}; write an interval or a number"
+            is_number = pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given)
+            instead = "a number" if is_number else "an interval, as INTERVAL 1 HOUR"
+            message = f"{within.text} is no length for a key of the type {given}; write {instead}"
         raise _failed(within, message) from None
     return bounds
 

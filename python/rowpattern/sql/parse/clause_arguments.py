@@ -301,7 +301,7 @@ class _ArgumentsParser:
                 for (name, _), placed in zip(arguments.define, layout.define, strict=True)
             ],
             end=len(self._text),
-            within=next((self._reader(placed).expression() for placed in layout.within), None),
+            within=next((self._reader(placed).length() for placed in layout.within), None),
             given=[
                 GivenCondition(self._variable(name), name, self._location(placed))
                 for (name, _), placed in zip(arguments.given, layout.given, strict=True)
@@ -366,7 +366,13 @@ class _ArgumentReader(ClauseReader):
     def expression(self) -> ExpressionSource:
         """Read one expression."""
         begin, end = self._skip_expression()
-        found = self._written(begin, end, "expected an expression")
+        return self._alone(self._written(begin, end, "expected an expression"))
+
+    def length(self) -> ExpressionSource:
+        """Read the length of WITHIN."""
+        return self._alone(self._length())
+
+    def _alone(self, found: ExpressionSource) -> ExpressionSource:
         if self._at < self._end:
             raise self._fail("expected one expression; this begins another")
         return found

@@ -5,7 +5,7 @@ Expressions are found by their ends only; their text is read by DuckDB's parser.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, TypeVar
 
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.parse.clause import (
@@ -62,6 +62,18 @@ PART_BEGINNINGS: dict[str, frozenset[str]] = {
 }
 
 _Item = TypeVar("_Item")
+
+
+class _PatternParts(TypedDict):
+    """What a clause has of PATTERN and of what stands behind it; `end` is behind all."""
+
+    pattern: str
+    pattern_location: SourceLocation
+    within: ExpressionSource | None
+    subset: dict[str, tuple[str, ...]]
+    subset_locations: dict[str, SourceLocation]
+    define: list[Definition]
+    end: int
 
 
 class ClauseReader:
@@ -142,9 +154,6 @@ class ClauseReader:
         skip = self._skip()
         if self._word() in {"INITIAL", "SEEK"}:
             raise self._fail("INITIAL and SEEK are for row patterns in windows")
-        pattern, pattern_location = self._pattern()
-        within = self._length() if self._take_words("WITHIN") else None
-        subset, subset_locations, define = self._subset_and_define()
         return Clause(
             number=-1,
             location=location,
@@ -157,26 +166,28 @@ class ClauseReader:
             rows_shown=rows_shown,
             skip=skip,
             skip_location=skip_location,
-            pattern=pattern,
-            pattern_location=pattern_location,
-            within=within,
-            subset=subset,
-            subset_locations=subset_locations,
-            define=define,
-            end=self._token.end,
+            **self._pattern_parts(),
         )
 
-    def _subset_and_define(
-        self,
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, SourceLocation], list[Definition]]:
-        """Read SUBSET, with where each union variable stands, and DEFINE, behind which nothing may stand."""
+    def _pattern_parts(self) -> _PatternParts:
+        """Read PATTERN and what stands behind it, to the end."""
+        pattern, pattern_location = self._pattern()
+        within = self._length() if self._take_words("WITHIN") else None
         subset_locations: dict[str, SourceLocation] = {}
         subset = self._subset(subset_locations) if self._take_words("SUBSET") else {}
         define = self._list(self._definition) if self._take_words("DEFINE") else []
         if self._at < self._end:
             separator = ", or " if define else ""
             raise self._misplaced(f"expected {separator}) at the end of {self.whole}")
-        return subset, subset_locations, define
+        return {
+            "pattern": pattern,
+            "pattern_location": pattern_location,
+            "within": within,
+            "subset": subset,
+            "subset_locations": subset_locations,
+            "define": define,
+            "end": self._token.end,
+        }
 
     def _misplaced(self, otherwise: str) -> QuerySyntaxError:
         """Make the error for what stands here: a part of the clause out of order, or anything else."""

@@ -64,5 +64,5 @@ def instead_of_skip(peek: Callable[[int], Token]) -> str | None:
 def instead_of_length(tokens: list[Token]) -> str | None:
     """Return what to write for a length as `10 SECONDS`; None where it is another one."""
     if len(tokens) == 2 and tokens[1].word.removesuffix("S") in _UNITS:  # noqa: PLR2004 - a number and a unit
-        return f"write WITHIN INTERVAL {tokens[0].text} {tokens[1].text}"
+        return f"a length is an interval or a number; write INTERVAL {tokens[0].text} {tokens[1].text}"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rowpattern.counted import with_article
 from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
@@ -19,7 +20,7 @@ def check_text(text: str, what: str) -> None:
         QuerySyntaxError: anything else is wrong with it.
     """
     if not isinstance(text, str):
-        message = f"the {what} is a {type(text).__name__}; give a text"
+        message = f"the {what} is {with_article(type(text).__name__)}; give a text"
         if what == "query":
             message += ": match_recognize(sql, table); recognize(table, pattern=...) takes the table first"
         raise TypeError(message)

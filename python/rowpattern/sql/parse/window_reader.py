@@ -112,9 +112,6 @@ class WindowReader(ClauseReader):
         seek = self._take_words("SEEK")
         if not seek:
             self._take_words("INITIAL")
-        pattern, pattern_location = self._pattern()
-        within = self._length() if self._take_words("WITHIN") else None
-        subset, subset_locations, define = self._subset_and_define()
         clause = Clause(
             number=-1,
             location=location,
@@ -127,13 +124,7 @@ class WindowReader(ClauseReader):
             rows_shown="one row",
             skip=skip,
             skip_location=skip_location,
-            pattern=pattern,
-            pattern_location=pattern_location,
-            within=within,
-            subset=subset,
-            subset_locations=subset_locations,
-            define=define,
-            end=self._token.end,
+            **self._pattern_parts(),
         )
         return PatternWindow(number, clause, bounded, following, seek, tuple(keys.texts), name)
 

@@ -14,7 +14,7 @@ from rowpattern._core import _forget_queries, _query_figures, _set_query_limits
 from rowpattern.config.process import get_config, on_set_config
 
 if TYPE_CHECKING:
-    from rowpattern.config.process import MatchRecognizeConfig
+    from rowpattern.config.configuration import MatchRecognizeConfig
 
 __all__ = ["QueryFigures", "query_figures"]
 

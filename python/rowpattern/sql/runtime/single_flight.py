@@ -21,7 +21,7 @@ _Made = TypeVar("_Made")
 
 
 class _Flight:
-    """Something that a thread makes."""
+    """Something that a thread makes; others wait until it has ended."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -67,6 +67,7 @@ class SingleFlight:
                 self._under_way.pop(key, None)
                 continue
             if flight.thread == own.thread:
+                # What is made here asks for itself: this thread would wait for ever.
                 return make()
             if context is None:
                 flight.ended.wait()

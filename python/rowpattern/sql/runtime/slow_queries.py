@@ -11,7 +11,7 @@ from rowpattern.events import log_event
 from rowpattern.sql.runtime.reports import observe_queries, stop_observing_queries
 
 if TYPE_CHECKING:
-    from rowpattern.config.process import MatchRecognizeConfig
+    from rowpattern.config.configuration import MatchRecognizeConfig
     from rowpattern.sql.runtime.reports import QueryReport
 
 __all__ = ["follow_settings", "without_literals"]

@@ -126,19 +126,19 @@ def _parquet_batches(fragment: Any, schema: pa.Schema, rows: int) -> Iterator[pa
         names = [name for name in schema.names if name in stored and name not in constants]
         for group in fragment.row_groups:
             about = file.metadata.row_group(group.id)
-            some = max(1, min(rows, _BATCH_BYTES * about.num_rows // max(1, about.total_byte_size)))
+            rows_a_batch = max(1, min(rows, _BATCH_BYTES * about.num_rows // max(1, about.total_byte_size)))
             if not names:
-                batches = _without_columns(about.num_rows, some)
+                batches = _without_columns(about.num_rows, rows_a_batch)
             else:
-                batches = file.iter_batches(some, row_groups=[group.id], columns=names, use_threads=False)
+                batches = file.iter_batches(rows_a_batch, row_groups=[group.id], columns=names, use_threads=False)
             for batch in batches:
                 yield _completed(batch, schema, constants)
 
 
-def _without_columns(rows: int, some: int) -> Iterator[pa.RecordBatch]:
-    for first in range(0, rows, some):
-        empty = pa.nulls(min(some, rows - first))
-        yield pa.record_batch([empty], names=[""])
+def _without_columns(rows: int, rows_a_batch: int) -> Iterator[pa.RecordBatch]:
+    """Give batches of so many rows where no column is in the file: without a column they would have no rows."""
+    for first in range(0, rows, rows_a_batch):
+        yield pa.record_batch([pa.nulls(min(rows_a_batch, rows - first))], names=[""])
 
 
 def _completed(batch: pa.RecordBatch, schema: pa.Schema, constants: dict[str, Any]) -> pa.RecordBatch:

@@ -1,11 +1,15 @@
-"""Values that look like tables and are none here: frames of Spark and Dask, names of files."""
+"""Values that look like tables and are none here: frames of Spark and Dask, names of files, columns as a mapping."""
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["adapter_hint", "is_file_name"]
+from rowpattern.counted import with_article
+
+__all__ = ["foreign_hint", "is_file_name"]
 
 # Endings that files with tables have, packed or not.
 _FILE = re.compile(
@@ -14,8 +18,8 @@ _FILE = re.compile(
 )
 
 
-def adapter_hint(value: Any) -> str | None:
-    """Return what answers queries over a frame of Spark or Dask; None for anything else."""
+def foreign_hint(value: Any) -> str | None:
+    """Return what a value that is no table is, and what to do with it; None for what looks like no table."""
     module = type(value).__module__.split(".")[0]
     if module == "pyspark" and type(value).__name__ == "DataFrame":
         return (
@@ -26,6 +30,17 @@ def adapter_hint(value: Any) -> str | None:
         return (
             "a collection of Dask; call rowpattern.dask.match_recognize(sql, frame) or "
             "rowpattern.dask.recognize(frame, ...), which match in its workers"
+        )
+    kind = with_article(type(value).__name__)
+    if isinstance(value, (str, os.PathLike)):
+        return (
+            f"{kind}; the path of a Parquet or Arrow IPC file needs stream=True, and other files are read first, as by "
+            "pandas.read_csv(path)"
+        )
+    if isinstance(value, Mapping):
+        return (
+            f"{kind}; give a table of its columns, as pyarrow.table(columns) makes it, or several tables by name, as "
+            "match_recognize(sql, a=..., b=...)"
         )
     return None
 

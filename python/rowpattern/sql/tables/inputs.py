@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rowpattern.counted import with_article
 from rowpattern.errors import RowsError
-from rowpattern.sql.tables.foreign import adapter_hint
+from rowpattern.sql.tables.foreign import foreign_hint
 from rowpattern.sql.tables.pandas_table import PandasTable
 from rowpattern.sql.tables.polars_table import PolarsTable
 from rowpattern.sql.tables.table import RelationTable, Table
@@ -77,12 +78,12 @@ def read_table(value: Any, name: str, stopped: Callable[[], bool] = _never) -> T
             if "non-struct" not in str(error):
                 message = f"{name} cannot be read from Arrow: {str(error).splitlines()[0]}"
                 raise RowsError(f"{message}; a stream can be read once") from None
-    hint = adapter_hint(value)
+    hint = foreign_hint(value)
     if hint is not None:
         raise TypeError(f"{name} is {hint}")
     raise TypeError(
-        f"{name} is a {type(value).__name__}; a table is a pandas or Polars frame, an Arrow table or reader, a DuckDB "
-        "relation, or anything with __arrow_c_stream__"
+        f"{name} is {with_article(type(value).__name__)}; a table is a pandas or Polars frame, an Arrow table or "
+        "reader, a DuckDB relation, or anything with __arrow_c_stream__"
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from rowpattern.counted import with_article
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import is_ordered, labels_of, with_labels
 from rowpattern.sql.arrow.encodings import is_view, readable, readable_type
@@ -249,8 +250,8 @@ def _same_schema(batches: Sequence[Any], name: str) -> pa.Schema:
 
 def _check_batch(batch: Any, number: int, schema: pa.Schema | None, name: str) -> None:
     if not isinstance(batch, pa.RecordBatch):
-        message = f"{name} has a {type(batch).__name__} as item {number}; each item has to be a pyarrow.RecordBatch"
-        raise TypeError(message)
+        found = with_article(type(batch).__name__)
+        raise TypeError(f"{name} has {found} as item {number}; each item has to be a pyarrow.RecordBatch")
     if schema is not None and not batch.schema.equals(schema):
         message = f"item {number} of {name} has other columns or types than the first"
         raise QueryError(f"{message}: {batch.schema.to_string()} and not {schema.to_string()}".replace("\n", ", "))

@@ -138,4 +138,6 @@ def candidates(name: str, known: Iterable[str], what: str) -> str:
         return f"did you mean {' or '.join(nearest)}?"
     if not known:
         return f"there are no {what}"
+    if len(known) == 1:
+        return f"the only one is {known[0]}"
     return f"the {what} are {', '.join(known[:20])}{', ...' if len(known) > 20 else ''}"  # noqa: PLR2004
