@@ -228,6 +228,9 @@ class OpenPartitions:
         empty_takes_row: bool = False,
         numbered: bool = False,
         horizons: Optional[dict[str, int]] = None,
+        conditions_ahead: Optional[dict[str, list[tuple[int, int, Optional[Sequence[str]]]]]] = None,
+        measures_ahead: Optional[list[tuple[int, int, list[Optional[Sequence[str]]]]]] = None,
+        value_sources: int = 0,
         rows_before: int = 0,
         match_before: int = 0,
         match_behind: int = 0,
@@ -243,6 +246,7 @@ class OpenPartitions:
         clock: Optional[int] = None,
         keys: Optional[Any] = None,
         bounds: Optional[Any] = None,
+        values: Optional[list[bytes]] = None,
         reads_again: str = "rows",
         timeout_seconds: Optional[float] = None,
         memory_limit_mb: Optional[float] = None,
@@ -271,7 +275,7 @@ class OpenPartitions:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> None: ...
-    def decided(self) -> tuple[Column[int], Column[int], Matches, Column[bool]]: ...
+    def decided(self) -> tuple[Column[int], Column[int], Matches, Column[bool], list[Column[int]]]: ...
     def skip_problem(self) -> Optional[str]: ...
     def expired(self) -> Column[int]: ...
     def keep(self) -> None: ...

@@ -216,7 +216,8 @@ class TestQueries:
             (f"SELECT *, (SELECT 1) FROM ({RISES})", "subquery"),
             (RISES.replace("FROM t", "FROM (SELECT DISTINCT * FROM t)"), "needs all rows"),
             (RISES.replace("x > PREV(x)", "random() > 0.5"), "another value"),
-            (RISES.replace("x > PREV(x)", "x > PREV(x IGNORE NULLS)"), "IGNORE NULLS"),
+            (RISES.replace("x > PREV(x)", "x > PREV(x IGNORE NULLS, 1001)"), "values back"),
+            (RISES.replace("x > PREV(x)", "NEXT(x + random() IGNORE NULLS) > 1"), "another value"),
             ("SELECT * FROM t", "none"),
         ],
     )

@@ -40,15 +40,12 @@ def check(seed: int, *, dependent: bool) -> tuple[int, str | None]:
     rows, late = in_time(case, pushes)
     failed = None
     try:
-        wanted = [
-            rowpattern.match_recognize(case.sql, part, prefer=case.options["prefer"])
-            for part in without_gaps(case, rows)
-        ]
+        wanted = [case.batch(part) for part in without_gaps(case, rows)]
     except rowpattern.SkipError as error:
         failed = error
 
     def made() -> Any:
-        return rowpattern.continuous(case.sql, case.rows.schema, **case.options)
+        return rowpattern.continuous(case.sql, case.rows.schema, **case.options, **case.named)
 
     def restored(blob: bytes) -> Any:
         return rowpattern.continuous.restore(blob, case.sql)
@@ -95,7 +92,11 @@ def in_pushes(case: Case, rng: random.Random, most: int) -> tuple[Any, ...]:
         count = rng.randint((most + 1) // 2, most)
         pushes.append(Push(case.rows.slice(begin, count), ""))
         begin += count
-    given = answered(case, pushes, lambda: rowpattern.continuous(case.sql, case.rows.schema, **case.options), Never())
+
+    def made() -> Any:
+        return rowpattern.continuous(case.sql, case.rows.schema, **case.options, **case.named)
+
+    given = answered(case, pushes, made, Never())
     return plain_rows(given.answers), plain_rows(given.late), str(given.error)
 
 

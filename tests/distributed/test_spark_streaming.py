@@ -100,7 +100,8 @@ def batch(session: Any, sql: str, rows: list[dict[str, Any]]) -> list[tuple[Any,
 
 
 def test_the_stream_s_answers_are_the_batch_s_also_after_a_restart(session: Any, tmp_path: Path) -> None:
-    sql = FRAUD.format(rows="ALL ROWS PER MATCH")
+    sql = FRAUD.format(rows="ALL ROWS PER MATCH").replace("DEFINE", "DEFINE OTHERS AS NEXT(tag IGNORE NULLS) > 0,")
+    sql = sql.replace("AS last_tag", "AS last_tag, PREV(TESTED.tag IGNORE NULLS, 2) AS before")
     rows = payments(1, 200)
     files = tmp_path / "payments"
     files.mkdir()
@@ -110,9 +111,12 @@ def test_the_stream_s_answers_are_the_batch_s_also_after_a_restart(session: Any,
     so_far = answers(session, tmp_path)
     # Another query goes on from the checkpoint.
     write(files, 3, rows[150:])
-    write(files, 4, [LAST])
+    # A value of each card, by which conditions on values behind a row are known; and a row behind these.
+    last = [{**LAST, "card": card, "tag": 1} for card in range(7)]
+    last.append({**LAST, "at": LAST["at"] + dt.timedelta(days=1)})
+    write(files, 4, last)
     run(streamed(session, files, sql), tmp_path)
-    wanted = batch(session, sql, [*rows, LAST])
+    wanted = batch(session, sql, [*rows, *last])
     assert len(wanted) > 20
     assert answers(session, tmp_path) == wanted
     assert 0 < len(so_far) < len(wanted)

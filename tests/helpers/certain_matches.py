@@ -76,11 +76,14 @@ class Question(NamedTuple):
         sql: the query.
         variables: as a text.
         is_bounded: whether it has WITHIN, so that time decides too.
+        looks_on: whether a condition depends on rows behind its own, so that conditions of several rows are not
+            independent of each other: fewer matches may be given than are certain.
     """
 
     sql: str
     variables: str
     is_bounded: bool
+    looks_on: bool
 
 
 def _pattern(rng: random.Random, variables: str, known_share: float) -> str:
@@ -112,6 +115,10 @@ def random_question(rng: random.Random, known_share: float = 0.3) -> Question:
         "{v} AND x >= COALESCE(LAST(x, 1), 0)",
         "{v} AND x >= COALESCE(PREV(x), 0)",
         "{v} AND x * 100 >= SUM(x)",
+        "{v} AND x >= COALESCE(PREV(NULLIF(x, 0) IGNORE NULLS, 2), 0)",
+        "{v} AND x >= COALESCE(PREV(LAST(x)), PREV(A.x IGNORE NULLS), 0)" if "A" in named else "{v}",
+        # Of the next row where x is above 0.
+        "NEXT(CASE WHEN x > 0 THEN {v} END IGNORE NULLS)",
     ]
     conditions = ", ".join(f"{name} AS {rng.choice(forms).format(v=name.lower())}" for name in sorted(named))
     within = rng.choice(["", "", " WITHIN 2", " WITHIN 3"])
@@ -122,7 +129,7 @@ def random_question(rng: random.Random, known_share: float = 0.3) -> Question:
         MEASURES FIRST(i) AS begun, COUNT(*) AS n, ARRAY_AGG(CLASSIFIER()) AS labels
         ONE ROW PER MATCH AFTER MATCH SKIP {skip}
         PATTERN ({anchor.format(pattern)}){within} DEFINE {conditions})"""
-    return Question(sql, "".join(sorted(named)), bool(within))
+    return Question(sql, "".join(sorted(named)), bool(within), "NEXT(" in conditions)
 
 
 def table(partitions: Sequence[tuple[int, Rows, Rows, tuple[int, int]]]) -> pa.Table:

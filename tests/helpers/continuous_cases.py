@@ -15,6 +15,7 @@ import rowpattern
 
 import query_reference
 from event_reference import Arrival, EventReference, OrderBy
+from query_reference import Expression
 from query_types import KINDS
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Case(NamedTuple):
         options: arguments of `rowpattern.continuous`.
         sources: for each row, which source it comes from.
         tables: of how many tables the rows are.
+        given: tables beside that of the rows, by their names.
     """
 
     sql: str
@@ -59,6 +61,19 @@ class Case(NamedTuple):
     options: dict[str, Any]
     sources: list[str]
     tables: int
+    given: dict[str, pa.Table]
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What the query is given beside its rows, as arguments."""
+        return {"tables": self.given} if self.given else {}
+
+    def batch(self, rows: pa.Table) -> Any:
+        """Return the answer over all rows at once."""
+        prefer = self.options["prefer"]
+        if self.given:
+            return rowpattern.match_recognize(self.sql, t=rows, **self.given, prefer=prefer)
+        return rowpattern.match_recognize(self.sql, rows, prefer=prefer)
 
 
 class Push(NamedTuple):
@@ -88,6 +103,8 @@ def random_case(seed: int, *, dependent: bool) -> Case:
     kind = rng.choice(list(KINDS))
     query = query_reference.random_query(rng, dependent=dependent, kind=kind)
     query.partition = rng.random() < 0.9
+    _read_values_away(rng, query, dependent=dependent)
+    given = _read_a_table(rng, query) if rng.random() < _OFTEN else {}
     if rng.random() < 0.4:
         query.within = rng.choice([0, 1, 5, 20, 60])
         query.within_text = str(query.within)
@@ -113,7 +130,47 @@ def random_case(seed: int, *, dependent: bool) -> Case:
         options,
         [rng.choice(names) for _ in rows],
         tables,
+        given,
     )
+
+
+def _read_values_away(rng: random.Random, query: query_reference.Query, *, dependent: bool) -> None:
+    """Put PREV and NEXT with IGNORE NULLS into some conditions and measures of a query."""
+    names = [*query.subset, *query_reference.variables(query.pattern)]
+
+    def value(of: str | None, name: str) -> Expression:
+        column: Expression = ("column", of, name)
+        least: Expression = ("<", column, ("literal", rng.choice([0, 1, 2])))
+        rarely: Expression = ("case", least, column, ("literal", None))
+        expression = rng.choice([column, column, rarely, ("add", column, ("literal", 1))])
+        return ("values away", rng.choice([-3, -2, -1, -1, 1, 1, 2, 3]), expression)
+
+    for variable in query_reference.variables(query.pattern):
+        if rng.random() < 0.7:
+            continue
+        of = rng.choice([None, variable, *(names if dependent else [])])
+        name = rng.choice("xy")
+        found: Expression = (rng.choice(["<", ">=", "="]), value(of, name), ("column", None, name))
+        if rng.random() < 0.4:
+            found = ("is null", ("values away", rng.choice([-2, -1, 1, 2]), ("column", of, rng.choice("xyzs"))))
+        before = query.define.get(variable)
+        if before is not None and rng.random() < 0.6:
+            found = (rng.choice(["and", "or"]), before, found)
+        query.define[variable] = found
+    if rng.random() < 0.3:
+        query.measures.append(value(rng.choice([None, *names]), rng.choice("xy")))
+
+
+def _read_a_table(rng: random.Random, query: query_reference.Query) -> dict[str, pa.Table]:
+    """Put subqueries over another table into some conditions and a measure of a query; return the table."""
+    values = [rng.choice([None, -1, 0, 1, 2, 3]) for _ in range(rng.randint(0, 4))]
+    column: Expression = ("column", None, "x")
+    for variable in query_reference.variables(query.pattern):
+        one: Expression = (">=", column, ("subquery", "(SELECT max(v) FROM others)", None))
+        found = rng.choice([one, ("in subquery", column, "(SELECT v FROM others)", None)])
+        query.define[variable] = ("or", query.define.get(variable, one), found)
+    query.measures.append(("subquery", "(SELECT count(*) FROM others)", None))
+    return {"others": pa.table({"v": pa.array(values, pa.int64())})}
 
 
 def _table(rows: list[dict[str, Any]], kind: str) -> pa.Table:

@@ -12,6 +12,7 @@ from rowpattern.continuous_query.row_batches import one_batch
 from rowpattern.errors import CheckpointError, QueryError
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
+from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.runtime.no_limit import no_limit
 from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
 
@@ -72,6 +73,7 @@ class AnswerTables:
         self._schema = schema
         bound = query.bound
         rows = sort_partitions(query.rows, bound.partition_by, bound.order_by, using, context)
+        compute_values_away(bound, rows, using, context)
         pattern = bound.compiled()
         nothing = pattern.match(RowSymbols(pattern, 0))
         empty, _ = answer_of_matches(bound, rows, nothing, using, context)

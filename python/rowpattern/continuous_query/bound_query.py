@@ -6,16 +6,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from rowpattern.continuous_query.carried_values import check_distances
 from rowpattern.continuous_query.reach import Reach, reach_of
 from rowpattern.continuous_query.surroundings import check_surroundings, is_changing
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
-from rowpattern.sql.execute.query import QueryExecution, bound_clause, parsed_query, refuse_windows, tables_of
+from rowpattern.sql.execute.query import (
+    QueryExecution,
+    bound_clause,
+    bound_with_constants,
+    parsed_query,
+    refuse_windows,
+    tables_of,
+)
 from rowpattern.sql.expression.nodes import Call, walk
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from rowpattern.continuous_query.given_tables import GivenTables
     from rowpattern.continuous_query.row_schema import RowSchema
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
@@ -39,6 +48,7 @@ class BoundQuery(NamedTuple):
         bound: the clause over the columns of `rows`.
         reach: how far it reads around matches.
         rows: the table before the clause, without rows.
+        subqueries: what subqueries in the clause gave, as `SUBQUERIES`; None where there are none.
     """
 
     parsed: ParsedQuery
@@ -46,6 +56,7 @@ class BoundQuery(NamedTuple):
     bound: BoundClause
     reach: Reach
     rows: Table
+    subqueries: pa.Table | None
 
     @property
     def is_plain(self) -> bool:
@@ -57,8 +68,10 @@ class BoundQuery(NamedTuple):
         return QueryExecution(self.parsed, dict.fromkeys(self.parsed.tables, table), using, context)
 
 
-def bound_query(question: Question, schema: RowSchema, using: Database, context: ExecutionContext) -> BoundQuery:
-    """Read a query over rows of a schema.
+def bound_query(
+    question: Question, schema: RowSchema, given: GivenTables, using: Database, context: ExecutionContext
+) -> BoundQuery:
+    """Read a query over rows of a schema, and compute the subqueries in its clause.
 
     Raises:
         UnsupportedQueryError: it cannot be answered batch by batch; the message says why.
@@ -77,25 +90,32 @@ def bound_query(question: Question, schema: RowSchema, using: Database, context:
     if clause.outer is not None:
         raise error_at("LATERAL needs all rows at once", clause.location, UnsupportedQueryError)
     check_surroundings(parsed, context)
-    tables_of(parsed, schema.example, {}, lambda table, _: table)
+    subqueries = None
+    if given.is_empty and not clause.has_subqueries:
+        tables_of(parsed, schema.example, {}, lambda table, _: table)
+    else:
+        name = given.rows_of(parsed, clause, context)
+        if clause.has_subqueries:
+            clause, subqueries = given.with_values(parsed, clause, (name, schema.example), using, context)
     if clause.table is not None:
         rows = schema.example
     else:
         rows = QueryExecution(parsed, dict.fromkeys(parsed.tables, schema.example), using, context).source(clause)
-    bound = bound_clause(parsed, clause, rows.names, context)
+    if subqueries is None:
+        bound = bound_clause(parsed, clause, rows.names, context)
+    else:
+        bound = bound_with_constants(clause, rows.names, context)
     if clause.table is not None:
         schema.check_typed(bound.reads())
     _check_bound(bound, clause.location, context)
-    return BoundQuery(parsed, clause, bound, reach_of(bound), rows)
+    return BoundQuery(parsed, clause, bound, reach_of(bound), rows, subqueries)
 
 
 def _check_bound(bound: BoundClause, location: SourceLocation, context: ExecutionContext) -> None:
     if bound.given:
         message = f"{bound.given[0].argument} is computed by a library over whole partitions"
         raise error_at(f"{message}; write it as a text", location, UnsupportedQueryError)
-    if bound.away:
-        message = "PREV and NEXT with IGNORE NULLS read rows at any distance, which a continuous query does not keep"
-        raise error_at(message, location, UnsupportedQueryError)
+    check_distances(bound, location)
     if context.prefer not in {"first", "longest"}:
         raise ConfigurationError(f'prefer is {context.prefer!r}; allowed are "first" and "longest"')
     for node, where in _trees(bound, location):
@@ -132,7 +152,7 @@ def _instead(kind: pa.DataType) -> str | None:
 
 
 def _trees(bound: BoundClause, location: SourceLocation) -> Iterator[tuple[Node, SourceLocation]]:
-    for key in (*bound.partition_by, *bound.order_by):
+    for key in (*bound.partition_by, *bound.order_by, *(key for _, key in bound.computed)):
         if key.tree is not None:
             yield key.tree, key.location or location
     named: list[Any] = [*bound.conditions, *bound.measures]

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rowpattern._core import OpenPartitions
 from rowpattern.continuous_query.kept_rows import KeptRows
+from rowpattern.continuous_query.row_batches import empty_batch
 from rowpattern.errors import CheckpointError, RowsError, SkipError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import from_numpy, one_array
 from rowpattern.sql.arrow.chunks import take_values
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
     from rowpattern._core import Column
     from rowpattern.continuous_query.bound_query import BoundQuery
+    from rowpattern.continuous_query.carried_values import CarriedValues
     from rowpattern.continuous_query.match_bounds import MatchBounds
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["PARTITIONS", "ClauseStream", "Decided", "computed_key", "kept_schema"]
+__all__ = ["PARTITIONS", "ClauseStream", "Decided", "computed_key"]
 
 #: What is stored of each partition, as `OpenPartitions.stored` gives it.
 PARTITIONS = pa.schema(
@@ -46,11 +48,6 @@ PARTITIONS = pa.schema(
 _CONDITIONS = "rowpattern conditions"
 _SET_BYTES = 32
 _NO_ROWS = np.zeros(0, dtype=np.int64)
-
-
-def kept_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the columns of kept rows as they are stored."""
-    return schema.append(pa.field(_CONDITIONS, pa.binary(_SET_BYTES)))
 
 
 class Decided(NamedTuple):
@@ -88,6 +85,7 @@ class ClauseStream:
         types: dict[str, pa.DataType],
         bounds: MatchBounds | None,
         *,
+        carried: CarriedValues | None,
         widths: dict[str, int],
         order: str,
         prefer: str,
@@ -98,6 +96,7 @@ class ClauseStream:
             query: the query.
             types: the columns of rows, with those of computed keys.
             bounds: how keys bound matches, and partitions without rows; None where they do not.
+            carried: what PREV and NEXT with IGNORE NULLS read; None where they do not stand in the clause.
             widths: by variable, how far behind the match's first row its condition lets a row of it be.
             order: which matches are given first: `"match"` or `"certain"`.
             prefer: which of the possible matches at a row is taken.
@@ -112,6 +111,8 @@ class ClauseStream:
         mode, target = query.bound.skip
         skip: Any = (mode, target) if target else mode
         reach = query.reach
+        self._carried = carried
+        ahead = {} if carried is None else carried.ahead()
         self._core = OpenPartitions(
             self._pattern,
             skip,
@@ -127,10 +128,12 @@ class ClauseStream:
             bounded=query.bound.within is not None,
             widths=widths,
             idle=None if bounds is None else bounds.idle,
+            **ahead,
         )
         self._ends_idle = bounds is not None and bounds.idle is not None
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
-        self._kept = KeptRows(pa.schema(types))
+        self._columns = pa.schema(types if carried is None else carried.types)
+        self._kept = KeptRows(self._columns)
         self._before = 0
         # Conditions that read the match so far, and what computes parts of them; and what they are beside rows' values.
         self._conditions: tuple[Any, ...] = ()
@@ -145,6 +148,11 @@ class ClauseStream:
     def reads_all(self) -> bool:
         """Whether a step reads all kept rows of its partitions: conditions have values that are of these rows alone."""
         return self._reads_again == "all"
+
+    @property
+    def stored_rows(self) -> pa.Schema:
+        """The columns of kept rows as they are stored."""
+        return self._columns.append(pa.field(_CONDITIONS, pa.binary(_SET_BYTES)))
 
     def oldest(self) -> tuple[pa.Table, int] | None:
         """Return the first row of the match that is open for longest, and how many rows its partition had since."""
@@ -178,10 +186,17 @@ class ClauseStream:
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
         keys = self._partition_keys(rows)
         limits = self._limits(rows, using) if rows.num_rows else {}
+        carried = self._carried
+        if carried is not None:
+            rows = carried.with_expressions(rows, using) if rows.num_rows else empty_batch(self._columns)
+        values = {} if carried is None else carried.said(rows)
         with context.limited():
             self._core.place(
-                rows.num_rows, keys, clock=clock, reads_again=self._reads_again, **limits, **context.remaining
+                rows.num_rows, keys, clock=clock, reads_again=self._reads_again, **limits, **values, **context.remaining
             )
+        if carried is not None and rows.num_rows:
+            references, starts = np.asarray(self._core.references(before)), np.asarray(self._core.starts)
+            rows = carried.with_values_back(rows, self._kept, before, references, starts)
         self._kept.append(rows)
         return self._advanced(rows, before, limits, using, context)
 
@@ -199,7 +214,7 @@ class ClauseStream:
         arrays = [pa.array(list(values), field.type) for values, field in zip(columns, PARTITIONS)]
         rows = self._kept.rows(np.asarray(references))
         conditions = pa.Array.from_buffers(pa.binary(_SET_BYTES), rows.num_rows, [None, pa.py_buffer(sets)])
-        kept = pa.Table.from_arrays([*rows.columns, conditions], schema=kept_schema(rows.schema))
+        kept = pa.Table.from_arrays([*rows.columns, conditions], schema=self.stored_rows)
         return {"partitions": pa.Table.from_arrays(arrays, schema=PARTITIONS), "kept": kept}
 
     def resume(self, partitions: pa.Table, kept: pa.Table, using: Database, context: ExecutionContext) -> None:
@@ -221,7 +236,8 @@ class ClauseStream:
         begin = sets.offset * _SET_BYTES
         data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
         stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
-        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again)
+        values = {} if self._carried is None else self._carried.said(batch)
+        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again, **values)
         self._before = 0
         self._kept.append(batch)
         try:
@@ -324,7 +340,10 @@ class ClauseStream:
             order = None if own is None else np.asarray(own)
         else:
             table = self._kept.rows(np.asarray(core.references(first)))
-        return OrderedPartitions(Table(table, is_checked=True), context, order, starts)
+        rows_read = OrderedPartitions(Table(table, is_checked=True), context, order, starts)
+        if self._carried is not None:
+            self._carried.add_values_on(rows_read, context)
+        return rows_read
 
     def _limits(self, rows: pa.RecordBatch, using: Database) -> dict[str, Any]:
         """Return by row the key that bounds matches, and the latest key of a match that begins there."""
@@ -336,7 +355,7 @@ class ClauseStream:
 
     def _decided(self, using: Database, context: ExecutionContext) -> Decided:
         core = self._core
-        references, starts, matches, shown = core.decided()
+        references, starts, matches, shown, ahead = core.decided()
         expired = self._kept.rows(np.asarray(core.expired()) if self._ends_idle else _NO_ROWS)
         problem = core.skip_problem()
         skip_error = None
@@ -347,6 +366,8 @@ class ClauseStream:
             return Decided(None, 0, expired, skip_error)
         table = Table(self._kept.rows(np.asarray(references)), is_checked=True)
         rows = OrderedPartitions(table, context, None, np.asarray(starts))
+        if self._carried is not None:
+            self._carried.add_found(rows, self._kept, [np.asarray(each) for each in ahead], context)
         for key, column in self._keys.items():
             if key.column is None:
                 rows.keep_key(key, rows.table.column(column))

@@ -11,6 +11,8 @@ from rowpattern.sql.runtime.imports import imported
 from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Unpack
 
     from rowpattern._core import CancelToken
@@ -25,7 +27,7 @@ __all__ = ["Continuous", "continuous"]
 # What a checkpoint may have when it is restored without a limit of memory.
 _MOST_CHECKPOINT_BYTES = 1 << 36
 # Arguments of `rowpattern.continuous` that a checkpoint has.
-_STORED = frozenset({"schema", "lateness", "late", "order", "idle", "time_zone", "prefer"})
+_STORED = frozenset({"schema", "tables", "lateness", "late", "order", "idle", "time_zone", "prefer"})
 
 
 class Continuous:
@@ -49,6 +51,7 @@ class Continuous:
         sql: str,
         schema: Any,
         *,
+        tables: Mapping[str, Any] | None = None,
         lateness: Lateness | None = None,
         late: Literal["raise", "drop", "collect"] = "raise",
         order: Literal["match", "certain"] = "match",
@@ -66,6 +69,7 @@ class Continuous:
         sql: None = None,
         schema: Any = None,
         *,
+        tables: Mapping[str, Any] | None = None,
         lateness: Lateness | None = None,
         late: Literal["raise", "drop", "collect"] = "raise",
         order: Literal["match", "certain"] = "match",
@@ -83,6 +87,7 @@ class Continuous:
         sql: str | None = None,
         schema: Any = None,
         *,
+        tables: Mapping[str, Any] | None = None,
         lateness: Lateness | None = None,
         late: Literal["raise", "drop", "collect"] = "raise",
         order: Literal["match", "certain"] = "match",
@@ -104,6 +109,9 @@ class Continuous:
                 `after_match`, `subset` and `within`.
             schema: the columns of the rows: a `pyarrow.Schema`, a dict of names to Arrow's types, or any table that has
                 them, with rows or without.
+            tables: by their names, the tables that subqueries in the clause read, of any kind that `match_recognize`
+                takes. Subqueries are computed once, when the query is made; a checkpoint has what they gave. The table
+                whose rows are pushed is not among them.
             lateness: how late a row may be, in the first key of ORDER BY, behind the greatest one of its source: a
                 duration as `"5s"` or `"15 minutes"` or a timedelta for dates and times, a number for numbers. Rows wait
                 so long and are brought in order. None: rows come in order of ORDER BY, which is checked.
@@ -128,8 +136,8 @@ class Continuous:
 
         Raises:
             UnsupportedQueryError: the query cannot be answered batch by batch, and the message says why: something
-                around the clause needs all rows at once, a function gives another value for each batch, a condition is
-                computed by another library, PREV or NEXT with IGNORE NULLS.
+                around the clause, or a subquery over the rows that are pushed, needs all rows at once, a function gives
+                another value for each batch, a condition is computed by another library.
             ConfigurationError: an option has a value that it cannot have.
             What `match_recognize` raises for a table of these columns without rows.
 
@@ -161,7 +169,10 @@ class Continuous:
         question = _question("continuous", sql, clause)
         if schema is None:
             raise TypeError("a continuous query needs schema=: the columns of its rows, as a pyarrow.Schema")
-        found: ContinuousQuery = imported("rowpattern.continuous_query.query").new_query(question, schema, options)
+        given = imported("rowpattern.continuous_query.given_tables").GivenTables(tables)
+        found: ContinuousQuery = imported("rowpattern.continuous_query.query").new_query(
+            question, schema, options, given
+        )
         return found
 
     @overload
@@ -206,7 +217,7 @@ class Continuous:
                 order of variables in `define` does not count, nor space around a text.
             memory_limit_mb: as for `rowpattern.continuous`; it is not stored.
             threads: as for `rowpattern.continuous`; it is not stored.
-            parameters: the same values as then; they are not stored.
+            parameters: the same values as then; they are not stored. Tables are not needed again.
             cancel: as for `rowpattern.continuous`.
             clause: the arguments of the clause, where there is no text.
 
@@ -234,9 +245,13 @@ class Continuous:
         own = {"memory_limit_mb": memory_limit_mb, "threads": threads, "parameters": parameters, "cancel": cancel}
         found_options = options.options_from(stored.metadata.get("options") or {}, **own)
         schema = stored.schema("columns")
+        given_tables: Any = imported("rowpattern.continuous_query.given_tables")
+        # What subqueries gave before, as their tables may be others now.
+        computed = stored.table("subqueries", given_tables.SUBQUERIES) if "subqueries" in stored.names else None
+        given = given_tables.GivenTables(None, computed)
         try:
             query: ContinuousQuery = imported("rowpattern.continuous_query.query").new_query(
-                question, schema, found_options
+                question, schema, found_options, given
             )
         except QueryLimitError:
             raise

@@ -33,7 +33,9 @@ def _lines(query: BoundQuery, options: Options, *, has_loop: bool, reads_all: bo
     else:
         late = {"raise": "are an error", "drop": "are dropped and counted", "collect": "are collected"}[options.late]
         yield f"rows: wait until none can come before them; those later than {options.lateness} {late}"
-    if bound.within is not None:
+    if reach.conditions_ahead or reach.measures_ahead:
+        yield "open matches: NOT bounded, as NEXT with IGNORE NULLS waits for a value, however many rows away it is"
+    elif bound.within is not None:
         yield f"open matches: bounded, as all rows of a match are within {bound.within.text}"
     elif not has_loop:
         yield "open matches: bounded, as the pattern has no loop without an upper bound"
@@ -44,6 +46,9 @@ def _lines(query: BoundQuery, options: Options, *, has_loop: bool, reads_all: bo
         yield f"waits: conditions with NEXT are known so many rows later: {waits}"
     if reach.match_behind:
         yield f"waits: measures with NEXT read {reach.match_behind} more rows than the match has"
+    ahead = sorted({*reach.conditions_ahead, *(["MEASURES"] if reach.measures_ahead else [])})
+    if ahead:
+        yield f"waits: what has NEXT with IGNORE NULLS is known when a row has the value: {', '.join(ahead)}"
     yield f"kept of each partition: the rows from the first one at which a match may still begin{_around(query)}"
     remembered = _remembered(query)
     if remembered:

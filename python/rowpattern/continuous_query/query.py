@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
+    from rowpattern.continuous_query.given_tables import GivenTables
     from rowpattern.continuous_query.options import Options
     from rowpattern.continuous_query.query_plan import QueryPlan
     from rowpattern.sql.parse.clause_arguments import Question
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ContinuousQuery", "OpenMatch", "OpenState", "new_query"]
 
 
-def new_query(question: Question, schema: Any, options: Options) -> ContinuousQuery:
+def new_query(question: Question, schema: Any, options: Options, given: GivenTables) -> ContinuousQuery:
     """Read a query, and begin without rows."""
-    return ContinuousQuery(query_plan(question, schema, options))
+    return ContinuousQuery(query_plan(question, schema, options, given))
 
 
 class ContinuousQuery:

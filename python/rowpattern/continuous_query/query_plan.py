@@ -10,9 +10,11 @@ import pyarrow as pa
 from rowpattern.continuous_query.answer_tables import AnswerForm, AnswerTables
 from rowpattern.continuous_query.bound_query import bound_query, check_partition_types
 from rowpattern.continuous_query.calls import Call
+from rowpattern.continuous_query.carried_values import CarriedValues
 from rowpattern.continuous_query.clause_stream import ClauseStream, computed_key
 from rowpattern.continuous_query.event_keys import OrderKey
 from rowpattern.continuous_query.event_time import EventTime
+from rowpattern.continuous_query.given_tables import GivenTables
 from rowpattern.continuous_query.match_bounds import MatchBounds
 from rowpattern.continuous_query.row_schema import RowSchema, record_batch
 from rowpattern.continuous_query.time_conditions import time_widths
@@ -51,15 +53,21 @@ class QueryPlan:
         form: the kind of table in which to answer as long as no rows have come.
     """
 
-    def __init__(
-        self, question: Question, schema: Any, options: Options, using: Database, context: ExecutionContext
+    def __init__(  # noqa: PLR0917 - what a query is made of, and what works on it
+        self,
+        question: Question,
+        schema: Any,
+        given: GivenTables,
+        options: Options,
+        using: Database,
+        context: ExecutionContext,
     ) -> None:
-        """Look a query up."""
+        """Look a query up, and compute the subqueries in its clause."""
         self.question = question
         self.options = options
         self.schema = RowSchema(schema)
         self.form = AnswerForm(self.schema.kind, Table(self.schema.columns()))
-        self.query = query = bound_query(question, self.schema, using, context)
+        self.query = query = bound_query(question, self.schema, given, using, context)
         bound = query.bound
         _check_order(options.order, bound, numbered=query.reach.numbered)
         reads = set(bound.reads())
@@ -71,6 +79,8 @@ class QueryPlan:
             types |= {name: values[key.sql].type for name, key in self.computed.items()}
         # Without a column the number of rows would not be known.
         self.types = types or {query.rows.names[0]: query.rows.column(query.rows.names[0]).type}
+        # Rows have more columns while they are kept.
+        self._carried = CarriedValues(bound, query.reach, self.types, using) if bound.away else None
         # What batches are read for.
         plain = [name for name in self.types if name not in self.computed]
         self.read = plain if query.is_plain else self.schema.names
@@ -106,7 +116,13 @@ class QueryPlan:
         """Return the clause over no rows yet."""
         options = self.options
         return ClauseStream(
-            self.query, self.types, self._bounds, widths=self._widths, order=options.order, prefer=options.prefer
+            self.query,
+            self.types,
+            self._bounds,
+            carried=self._carried,
+            widths=self._widths,
+            order=options.order,
+            prefer=options.prefer,
         )
 
     def clause_rows(self, read: ReadRows, using: Database, context: ExecutionContext) -> pa.RecordBatch:
@@ -128,8 +144,8 @@ class QueryPlan:
         return pa.RecordBatch.from_arrays(arrays, names=list(self.types))
 
 
-def query_plan(question: Question, schema: Any, options: Options) -> QueryPlan:
-    """Read a query over rows of a schema.
+def query_plan(question: Question, schema: Any, options: Options, given: GivenTables | None = None) -> QueryPlan:
+    """Read a query over rows of a schema; subqueries in its clause read the tables given.
 
     Raises:
         What `rowpattern.continuous` raises.
@@ -140,7 +156,7 @@ def query_plan(question: Question, schema: Any, options: Options) -> QueryPlan:
         if options.time_zone is not None:
             # So that an unknown time zone is refused now.
             using.connect()
-        return QueryPlan(question, schema, options, using, context)
+        return QueryPlan(question, schema, given or GivenTables(None), options, using, context)
 
 
 def _check_order(order: str, bound: BoundClause, *, numbered: bool) -> None:

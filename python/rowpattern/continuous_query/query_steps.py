@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.answer_tables import AnswerForm
-from rowpattern.continuous_query.clause_stream import PARTITIONS, Decided, kept_schema
+from rowpattern.continuous_query.clause_stream import PARTITIONS, Decided
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
 from rowpattern.continuous_query.row_batches import batch_bytes, empty_batch
@@ -143,6 +143,8 @@ class QuerySteps:
         """Return what `restore` takes: values that JSON has, and tables."""
         event_time, unreleased = self.event_time.state()
         tables = {"columns": self.plan.schema.columns(), **self.stream.stored(), "unreleased": unreleased}
+        if self.plan.query.subqueries is not None:
+            tables["subqueries"] = self.plan.query.subqueries
         tables["pending"] = self.answers.stored(self._pending)
         return {"counts": self.counts, "event_time": event_time, "kind": self.form.kind}, tables
 
@@ -158,7 +160,7 @@ class QuerySteps:
             raise CheckpointError("the checkpoint's counts are no numbers")
         form = self.form.restored(metadata.get("kind"))
         self.event_time.restore(metadata.get("event_time") or {}, stored.table("unreleased", schema))
-        partitions, kept = stored.table("partitions", PARTITIONS), stored.table("kept", kept_schema(schema))
+        partitions, kept = stored.table("partitions", PARTITIONS), stored.table("kept", self.stream.stored_rows)
         pending = stored.table("pending", self.answers.stored([]).schema)
         self.stream.resume(partitions, kept, using, context)
         needed, most = self.stream.counts[2] + self.event_time.unreleased_bytes, self._most_bytes(context)

@@ -9,7 +9,9 @@ use found::Found;
 use proptest::prelude::*;
 use random_patterns::{cases, pattern, pattern_and_rows, symbols};
 use rowpattern_core::budget::Budget;
-use rowpattern_core::incremental::{LiveAutomaton, ReadAgain, RowFacts, RowLimits, StreamPartitions, StreamRules};
+use rowpattern_core::incremental::{
+    ConditionAhead, LiveAutomaton, ReadAgain, RowFacts, RowLimits, StreamPartitions, StreamRules, ValueAhead,
+};
 use rowpattern_core::matcher::{Compiled, ForwardPass, Search};
 use rowpattern_core::rows::{Partitions, Skip};
 
@@ -165,4 +167,42 @@ fn a_step_can_be_undone() {
     assert_eq!(stream.open.counts().rows, 2);
     stream.push(&[1]);
     assert_eq!(stream.found, [(0, 2, vec![0, 1])]);
+}
+
+/// B is known when two rows behind its own have had a value; then it is said again whether it holds.
+#[test]
+fn a_condition_on_a_value_ahead_is_known_when_the_value_has_come() {
+    let compiled = Compiled::new("A B").unwrap();
+    let value = ValueAhead { source: 0, distance: 2 };
+    let rules = StreamRules {
+        conditions_ahead: vec![Vec::new(), vec![ConditionAhead { value, variables: None }]],
+        value_sources: 1,
+        ..StreamRules::new(LiveAutomaton::new(&compiled.automaton), 2, Skip::PastLastRow)
+    };
+    let mut stream = Stream { compiled: &compiled, open: StreamPartitions::new(rules), rows: 0, found: Vec::new() };
+    let budget = Budget::unlimited();
+    let mut read_rows = Vec::new();
+    let mut found = Vec::new();
+    for (number, has_value) in [true, true, false, true, false, true].into_iter().enumerate() {
+        stream.open.begin();
+        stream.open.say_values(vec![vec![has_value]]);
+        stream.open.place(1, None, RowLimits::default(), &budget, &mut || Ok(())).unwrap();
+        stream.open.read_again(ReadAgain::ForRows);
+        let read = stream.open.read_references(number as u64);
+        let set = |&row: &i64| match row {
+            0 => 1,
+            1 if number == 5 => 2,
+            _ => 0,
+        };
+        let sets: Vec<u8> = read.iter().map(set).collect();
+        let symbols = symbols(&compiled, &sets);
+        stream.open.take(&RowFacts { symbols: &symbols, limits: RowLimits::default() }, number as u64);
+        stream.advance();
+        read_rows.push(read.len());
+        found.push(stream.found.len());
+    }
+    assert_eq!(found, [0, 0, 0, 0, 0, 1]);
+    // A value makes rows known that wait for their second one: those before the last row with a value.
+    assert_eq!(read_rows, [1, 2, 1, 4, 1, 5]);
+    assert_eq!(stream.open.counts().rows, 0);
 }

@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rowpattern_core::backtrack::Asked;
 use rowpattern_core::incremental::{
-    DependentConditions, LiveAutomaton, ReadAgain, RowFacts, RowLimits, StoredPartition, StreamPartitions, StreamRules,
+    ConditionAhead, DependentConditions, LiveAutomaton, MeasureAhead, ReadAgain, RowFacts, RowLimits, StoredPartition,
+    StreamPartitions, StreamRules, ValueAhead,
 };
 use rowpattern_core::order::EncodedKeys;
 use rowpattern_core::rows::{Prefer, VariableSet};
@@ -25,6 +26,10 @@ use super::order::{KeyArgument, encoded, key_error};
 use super::pattern::Pattern;
 use super::row_symbols::RowSymbols;
 
+/// A value ahead as it is given: of which source, how many values on, and behind rows that are mapped to which variables.
+type GivenConditionAhead = (usize, u64, Option<Vec<String>>);
+type GivenMeasureAhead = (usize, u64, Vec<Option<Vec<String>>>);
+
 /// The partitions of a stream, and one search in each that waits for rows.
 ///
 /// Rows are taken in a step: `place` (or `end`), `take`, `search`, `decided`, and then `keep` or `undo`. The caller has the rows, and
@@ -39,6 +44,11 @@ use super::row_symbols::RowSymbols;
 ///     empty_takes_row: an empty match stands for the row where it begins.
 ///     numbered: matches are numbered in their partition, so that this is kept.
 ///     horizons: by variable, how many rows behind its own its condition reads.
+///     conditions_ahead: by variable, which values ahead its condition reads: of which source, how many values on, and behind the last
+///         row that is mapped to which variables; None for its own row.
+///     measures_ahead: which values ahead measures read: of which source, how many values on, and behind rows mapped to which variables,
+///         or all rows (None), of each navigation.
+///     value_sources: of how many sources of values `place` is told which rows have one.
 ///     rows_before: how many rows before its own a condition of rows alone reads.
 ///     match_before: how many rows before a match, open or given, are read.
 ///     match_behind: how many rows behind a match that is given are read.
@@ -62,7 +72,7 @@ impl OpenPartitions {
     #[new]
     #[pyo3(signature = (
         pattern, skip = None, *, prefer = "first", each_when_certain = false, unmatched = false, empty_takes_row = false,
-        numbered = false, horizons = None, rows_before = 0, match_before = 0, match_behind = 0, bounded = false,
+        numbered = false, horizons = None, conditions_ahead = None, measures_ahead = None, value_sources = 0, rows_before = 0, match_before = 0, match_behind = 0, bounded = false,
         widths = None, idle = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -76,6 +86,9 @@ impl OpenPartitions {
         empty_takes_row: bool,
         numbered: bool,
         horizons: Option<&Bound<'_, PyDict>>,
+        conditions_ahead: Option<&Bound<'_, PyDict>>,
+        measures_ahead: Option<Vec<GivenMeasureAhead>>,
+        #[pyo3(from_py_with = whole)] value_sources: usize,
         #[pyo3(from_py_with = whole)] rows_before: usize,
         #[pyo3(from_py_with = whole)] match_before: usize,
         #[pyo3(from_py_with = whole)] match_behind: usize,
@@ -92,6 +105,27 @@ impl OpenPartitions {
         for (name, rows) in horizons.into_iter().flatten() {
             of_variables[usize::from(variable(py, names, &name.extract::<String>()?)?)] = rows.extract()?;
         }
+        let set_of = |named: Option<Vec<String>>| -> PyResult<Option<VariableSet>> {
+            let Some(named) = named else { return Ok(None) };
+            let mut set = VariableSet::NONE;
+            for name in named {
+                set.insert(variable(py, names, &name)?);
+            }
+            Ok(Some(set))
+        };
+        let mut of_conditions = vec![Vec::new(); names.len()];
+        for (name, ahead) in conditions_ahead.into_iter().flatten() {
+            let of_condition = &mut of_conditions[usize::from(variable(py, names, &name.extract::<String>()?)?)];
+            for (source, distance, named) in ahead.extract::<Vec<GivenConditionAhead>>()? {
+                let value = ValueAhead { source, distance };
+                of_condition.push(ConditionAhead { value, variables: set_of(named)? });
+            }
+        }
+        let mut of_measures = Vec::new();
+        for (source, distance, named) in measures_ahead.unwrap_or_default() {
+            let variables = named.into_iter().map(&set_of).collect::<PyResult<_>>()?;
+            of_measures.push(MeasureAhead { value: ValueAhead { source, distance }, variables });
+        }
         let mut of_widths = vec![None; names.len()];
         for (name, width) in widths.into_iter().flatten() {
             of_widths[usize::from(variable(py, names, &name.extract::<String>()?)?)] = Some(width.extract()?);
@@ -103,6 +137,9 @@ impl OpenPartitions {
             empty_takes_row,
             numbered,
             horizons: of_variables,
+            conditions_ahead: of_conditions,
+            measures_ahead: of_measures,
+            value_sources,
             rows_before: rows_before as u64,
             match_before: match_before as u64,
             match_behind: match_behind as u64,
@@ -122,6 +159,7 @@ impl OpenPartitions {
     ///     clock: no later row has a key below it; None where nothing is known.
     ///     keys: as for `take`: a row that comes too long after the one before it begins a partition.
     ///     bounds: as for `take`.
+    ///     values: by source, for each new row a byte that is 1 where it has a value of it.
     ///     reads_again: which kept rows are read again before the new ones of their partition: `"rows"`, what conditions that rows
     ///         alone decide read; `"matches"`, what others read too, whose columns `search` keeps; or `"all"`.
     ///     timeout_seconds: the most time.
@@ -134,7 +172,7 @@ impl OpenPartitions {
     ///
     /// After an error the step is undone. Takes time linear in the rows.
     #[pyo3(signature = (
-        rows, partition_by, *, clock = None, keys = None, bounds = None, reads_again = "rows", timeout_seconds = None,
+        rows, partition_by, *, clock = None, keys = None, bounds = None, values = None, reads_again = "rows", timeout_seconds = None,
         memory_limit_mb = None, cancel = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -146,6 +184,7 @@ impl OpenPartitions {
         clock: Option<i64>,
         keys: Option<&Bound<'_, PyAny>>,
         bounds: Option<&Bound<'_, PyAny>>,
+        values: Option<Vec<Vec<u8>>>,
         reads_again: &str,
         #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
         #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
@@ -159,6 +198,8 @@ impl OpenPartitions {
         let inner = &mut self.inner;
         let placed = py.detach(|| {
             inner.begin();
+            let flags = |bytes: Vec<u8>| bytes.into_iter().map(|byte| byte == 1).collect();
+            inner.say_values(values.into_iter().flatten().map(flags).collect());
             inner.place(rows, keys.as_ref(), row_limits.get(), &limits.budget, &mut || signals.tick())?;
             if let Some(clock) = clock {
                 inner.add_due(clock);
@@ -322,18 +363,19 @@ impl OpenPartitions {
     ///
     /// Returns references to the rows of all that is decided (int64); where the rows of each match, and of each row in no match, begin
     /// among them (int64); the matches in these, each a partition of its own; and whether each row is one that is shown, and not one
-    /// around it that measures read.
+    /// around it that measures read. For each of `measures_ahead` then, references to the rows of the values; -1 where there is none.
     ///
     /// What is decided stands in the order of the rows that decided it, whatever the batches in which they came.
-    fn decided(&mut self) -> PyResult<(Column, Column, Matches, Column)> {
+    fn decided(&mut self) -> PyResult<(Column, Column, Matches, Column, Vec<Column>)> {
         let mut found = self.inner.decided();
         let pattern = self.pattern.get();
         let (references, starts) = (std::mem::take(&mut found.references), std::mem::take(&mut found.starts));
-        let shown = std::mem::take(&mut found.shown);
+        let (shown, ahead) = (std::mem::take(&mut found.shown), std::mem::take(&mut found.ahead));
         let automaton = &compiled_for(self.prefer, pattern)?.automaton;
         let matches = Matches::decided(found, &pattern.compiled, automaton);
         let numbers = |values: Vec<i64>| Column::new(Data::Integers(values.into()));
-        Ok((numbers(references), numbers(starts), matches, Column::new(Data::Flags(shown.into()))))
+        let ahead = ahead.into_iter().map(numbers).collect();
+        Ok((numbers(references), numbers(starts), matches, Column::new(Data::Flags(shown.into())), ahead))
     }
 
     /// Why AFTER MATCH SKIP has nowhere to go in a match of the step; None where that did not happen.

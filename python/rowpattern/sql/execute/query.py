@@ -16,7 +16,7 @@ from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.output import answer_clause
-from rowpattern.sql.execute.subqueries import with_computed_subqueries
+from rowpattern.sql.execute.subqueries import computed_subqueries, with_computed_subqueries
 from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
 from rowpattern.sql.execute.time_zones import column_zones, relabelled
 from rowpattern.sql.parse.clause_arguments import ClauseArguments, parse_arguments
@@ -50,6 +50,7 @@ __all__ = [
     "QueryExecution",
     "answer_query",
     "bound_clause",
+    "bound_with_constants",
     "named_after",
     "parsed_query",
     "projected",
@@ -118,6 +119,14 @@ def bound_clause(
     key = f"{key}\0parameters {parameters_key(clause, values)}"
     found = planned("clause", key, lambda: bind(with_types(clause, values), names, check), context)
     return bound_with_values(found, values)
+
+
+def bound_with_constants(clause: Clause, names: Sequence[str], context: ExecutionContext) -> BoundClause:
+    """Look up the names of a clause that has constants in the place of its subqueries."""
+    values = None if clause.parameters is None else context.parameters
+    if values is None:
+        return bind(clause, names, context.check)
+    return bound_with_values(bind(with_types(clause, values), names, context.check), values)
 
 
 def tables_of(
@@ -263,10 +272,11 @@ class QueryExecution:
             return bound_clause(self._parsed, clause, table.names, self._context)
         # What it says depends on the tables, so that it is not kept.
         computed = with_computed_subqueries(clause, self._parsed, self._text, self._context)
-        values = None if computed.parameters is None else self._context.parameters
-        if values is None:
-            return bind(computed, table.names, self._context.check)
-        return bound_with_values(bind(with_types(computed, values), table.names, self._context.check), values)
+        return bound_with_constants(computed, table.names, self._context)
+
+    def subqueries(self, clause: Clause) -> dict[int, pa.Table]:
+        """Return what the subqueries of a clause give, by their places: the texts of values, and their types."""
+        return computed_subqueries(clause, self._parsed, self._text)
 
     def _restored(self, table: Any) -> Answer:
         """Give what went through DuckDB the types of the one table's columns of the same names."""

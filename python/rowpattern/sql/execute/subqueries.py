@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError, QueryLimitError
 from rowpattern.sql.duckdb.parser import parse_texts
@@ -15,7 +15,7 @@ from rowpattern.sql.text.composed import Composed
 from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["with_computed_subqueries"]
+__all__ = ["computed_subqueries", "with_computed_subqueries", "with_subquery_values"]
 
 # What DuckDB calls the type of NULL.
 _NULL = '"NULL"'
@@ -47,15 +47,36 @@ def with_computed_subqueries(
     Raises:
         QueryError: one cannot be computed, gives more than one row where one value is needed, or several columns.
     """
-    constants = {}
-    for subquery in clause.subqueries():
+    return with_subquery_values(clause, computed_subqueries(clause, parsed, query), context)
+
+
+def computed_subqueries(
+    clause: Clause, parsed: ParsedQuery, query: Callable[[int, str], pa.Table]
+) -> dict[int, pa.Table]:
+    """Return what the subqueries of a clause give, by their places: the texts of values, and their types.
+
+    Raises:
+        QueryError: one cannot be computed, or gives more than one row where one value is needed.
+    """
+
+    def computed(subquery: Subquery) -> pa.Table:
         try:
-            found = query(step_number(subquery.first), parsed.subqueries[subquery.first])
+            return query(step_number(subquery.first), parsed.subqueries[subquery.first])
         except QueryLimitError:
             raise
         except QueryError as error:
             raise _failed(subquery, str(error)) from None
-        constants[subquery.first] = _constants(subquery, found, context)
+
+    return {subquery.first: computed(subquery) for subquery in clause.subqueries()}
+
+
+def with_subquery_values(clause: Clause, found: Mapping[int, pa.Table], context: ExecutionContext) -> Clause:
+    """Return a clause with constants in the place of its subqueries, of which this was found.
+
+    Raises:
+        QueryError: one gives several columns, or values that are no constants here.
+    """
+    constants = {each.first: _constants(each, found[each.first], context) for each in clause.subqueries()}
     return with_constants(clause, constants)
 
 
@@ -93,8 +114,11 @@ def _type(name: str, context: ExecutionContext) -> TypeName:
     """Read DuckDB's name of a type."""
     text = Composed("").insert(f"SELECT CAST(NULL AS {name})")
     (tree,) = parse_texts([text.text], context)
-    found = TreeReader(text).expression(tree["statements"][0]["node"]["select_list"][0])
-    assert isinstance(found, Cast)  # noqa: S101 - that is what was written
+    statements: list[Any] = tree.get("statements") or []
+    found = TreeReader(text).expression(statements[0]["node"]["select_list"][0]) if len(statements) == 1 else None
+    if not isinstance(found, Cast):
+        # A checkpoint may have anything.
+        raise QueryError(f"{name[:100]!r} is no name of a type")
     return _castable(found.to)
 
 

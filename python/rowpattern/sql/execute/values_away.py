@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.sort import OrderedPartitions
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["compute_values_away", "without_values_away"]
+__all__ = ["compute_values_away", "values_in_partitions", "without_values_away"]
 
 
 def compute_values_away(
@@ -38,7 +38,6 @@ def compute_values_away(
     if not bound.away:
         return
     columns: dict[str, pa.ChunkedArray] = {}
-    ends = np.append(rows.starts, rows.count)[1:]
     computed = _computed(bound, rows.table, database)
     for name in bound.away:
         column, distance = value_away(name) or ("", 0)
@@ -47,17 +46,31 @@ def compute_values_away(
             values = rows.column(column)
         elif rows.order is not None:
             values = take_values(context, values, from_numpy(rows.order.astype(np.int64)))
-        context.hold(5 * 8 * rows.count)
-        lengths = ends - rows.starts
-        bounds = np.repeat(rows.starts if distance < 0 else ends, lengths)
-        places = _places(np.asarray(values.is_valid().to_numpy()), distance, bounds)
-        if rows.order is not None:
-            # In the table's order, as all of its columns are.
-            in_order, places = places, np.empty_like(places)
-            places[rows.order] = in_order
-        context.check()
-        columns[name] = take_values(context, values, pa.array(places, mask=places < 0))
+        columns[name] = values_in_partitions(rows, values, distance, context)
     rows.table = ExtendedTable(rows.table, columns)
+
+
+def values_in_partitions(
+    rows: OrderedPartitions, values: pa.ChunkedArray, distance: int, context: ExecutionContext
+) -> pa.ChunkedArray:
+    """Return for each row, in the table's order, the value so many values away; NULL where there is none.
+
+    Args:
+        rows: the rows.
+        values: of the rows, in order.
+        distance: how many values on; below 0, back.
+        context: the limits.
+    """
+    context.hold(5 * 8 * rows.count)
+    ends = np.append(rows.starts, rows.count)[1:]
+    bounds = np.repeat(rows.starts if distance < 0 else ends, ends - rows.starts)
+    places = _places(np.asarray(values.is_valid().to_numpy()), distance, bounds)
+    if rows.order is not None:
+        # In the table's order, as all of its columns are.
+        in_order, places = places, np.empty_like(places)
+        places[rows.order] = in_order
+    context.check()
+    return take_values(context, values, pa.array(places, mask=places < 0))
 
 
 def _places(valid: np.ndarray, distance: int, bounds: Integers) -> Integers:

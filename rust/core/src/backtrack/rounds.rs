@@ -24,7 +24,7 @@ pub const REQUESTS_A_ROUND: usize = 10_000;
 const MOST_WAITING: usize = 1 << 8;
 const MOST_BEGUN: usize = 16 * MOST_WAITING;
 /// The most rows in lists of rows that a round asks for beyond what is needed; 2 MiB.
-const MOST_LISTED: usize = 1 << 18;
+pub const MOST_LISTED: usize = 1 << 18;
 /// Bytes of answers, of all partitions together, past which those for matches that were searched are forgotten.
 const MANY_BYTES: usize = 64 << 20;
 /// The most bytes of a partition's answers whose room is kept for another one.

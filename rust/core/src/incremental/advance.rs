@@ -5,10 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use super::decision::{MatchDecides, MatchRules};
 use super::kept_columns::ReadRows;
 use super::search::Looks;
-use super::stream_partitions::{StepPartition, StreamPartitions};
-use crate::backtrack::{Compute, MatchConditions, PartitionAnswers, Purpose, RequestBatch};
+use super::stream_partitions::StreamPartitions;
+use crate::backtrack::MatchConditions;
 use crate::budget::{Budget, Tick};
-use crate::expression::EvaluationError;
 use crate::matcher::SearchError;
 use crate::threads::in_threads;
 
@@ -29,14 +28,6 @@ pub struct DependentConditions<'c> {
     pub keeps_columns: bool,
 }
 
-/// A partition whose conditions have parts that are computed elsewhere.
-struct SearchedGroup {
-    place: u32,
-    /// Its rows among those that are read.
-    bounds: (usize, usize),
-    answers: PartitionAnswers,
-}
-
 impl StreamPartitions {
     /// Searches on in the partitions of the step.
     ///
@@ -54,7 +45,7 @@ impl StreamPartitions {
         let mut taken = Vec::with_capacity(self.groups.len());
         for (group, (begin, end)) in self.groups.iter().zip(bounds) {
             if let Some(partition) = self.table.take(group.place) {
-                taken.push((group.place, partition, ReadRows { begin, end, new: group.rows }));
+                taken.push((group.place, partition, ReadRows { begin, end, new: group.rows, again: group.again }));
             }
         }
         let threads = if self.new_rows.max(read_rows) < ROWS_FOR_THREADS { 1 } else { threads };
@@ -88,68 +79,5 @@ impl StreamPartitions {
             self.table.put_back(place, partition);
         }
         error.map_or(Ok(()), Err)
-    }
-
-    /// As [`Self::advance`], with conditions of which parts are computed elsewhere: partitions search until they need values, all
-    /// values are computed together, and these partitions go on.
-    ///
-    /// After an error the step is to be undone ([`Self::undo`]).
-    pub fn advance_in_rounds(
-        &mut self,
-        dependent: DependentConditions<'_>,
-        compute: &mut Compute<'_>,
-        budget: &Budget,
-        tick: &mut Tick<'_>,
-    ) -> Result<(), SearchError> {
-        let of_match = MatchRules::new(dependent.conditions, dependent.names, &self.rules);
-        let groups = self.groups.iter().zip(self.read_bounds());
-        let searched = |(group, bounds): (&StepPartition, _)| SearchedGroup {
-            place: group.place,
-            bounds,
-            answers: PartitionAnswers::default(),
-        };
-        let mut searched: Vec<SearchedGroup> = groups.map(searched).collect();
-        let mut waiting: Vec<usize> = (0..searched.len()).collect();
-        let mut values = Vec::new();
-        while !waiting.is_empty() {
-            let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
-            let mut batches: Vec<RequestBatch> = Vec::new();
-            let mut asking = Vec::new();
-            for number in waiting {
-                let group = &mut searched[number];
-                let Some(partition) = self.table.get_mut(group.place) else { continue };
-                let (columns, first) = (&dependent.conditions.columns, partition.rows.first());
-                let mut decision = MatchDecides::new(&of_match, columns, group.bounds, first);
-                decision.with_answers(std::mem::take(&mut group.answers));
-                let found = partition.advance_with(&self.rules, self.clock, &mut decision, &mut looks);
-                let (mut answers, missing) = decision.take_answers();
-                decision.into_so_far(budget);
-                match (found, missing) {
-                    (Err(SearchError::Evaluation(_, EvaluationError::Missing)), Some(request)) => {
-                        let purpose = Purpose { start: group.bounds.0, depth: 0 };
-                        let (asked, _) = answers.ask(&request, purpose, budget)?;
-                        let batch = RequestBatch::number_for(&request, &mut batches);
-                        batches[batch].add(&request, (number, asked), budget)?;
-                        asking.push(number);
-                    }
-                    (found, _) => found?,
-                }
-                group.answers = answers;
-            }
-            for mut batch in batches {
-                batch.asked.wanted = batch.asked.requests;
-                values.clear();
-                compute(&mut batch.asked, &mut values)?;
-                for (&(number, request), value) in batch.places.iter().zip(values.drain(..)) {
-                    searched[number].answers.put(request, value, budget)?;
-                }
-                batch.release(budget);
-            }
-            waiting = asking;
-        }
-        for group in &mut searched {
-            group.answers.clear(budget);
-        }
-        Ok(())
     }
 }

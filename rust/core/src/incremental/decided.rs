@@ -24,6 +24,8 @@ pub struct DecidedMatches {
     pub places: Vec<i64>,
     /// The positions of the rows of all matches.
     pub positions: Vec<u32>,
+    /// For each value ahead that measures read, where the caller has the row of it, for each of the rows; -1 where there is none.
+    pub ahead: Vec<Vec<i64>>,
     /// Whether each of the rows is of a match, or in none, and not one around it.
     pub shown: Vec<u8>,
 }
@@ -48,6 +50,11 @@ impl DecidedMatches {
         for row in first..end {
             self.references.push(rows.reference(row) as i64);
             self.shown.push(u8::from((held.start..held.shown_end()).contains(&row)));
+        }
+        self.ahead.resize(rules.measures_ahead.len(), Vec::new());
+        for (references, ahead) in self.ahead.iter_mut().zip(&rules.measures_ahead) {
+            let of_value = |row| rows.value_behind(row, ahead.value).map_or(-1, |value| rows.reference(value) as i64);
+            references.extend((first..end).map(of_value));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What is decided of a partition, a match or a row in none, and by what.
 
+use super::kept_rows::KeptRows;
 use super::rules::StreamRules;
-use crate::rows::{Skip, SkipError, Span, Target};
+use crate::rows::{Skip, SkipError, Span, Target, VariableSet};
 
 /// What a search has gone by so far: a match that it finds is certain from the latest of these on, and not before.
 ///
@@ -55,9 +56,23 @@ impl Decided {
         self.end().max(self.start + 1)
     }
 
-    /// The number of the row behind the last one that is read.
-    pub fn read_end(&self, rules: &StreamRules) -> u64 {
-        self.shown_end() + if self.number > 0 { rules.match_behind } else { 0 }
+    /// The number of the last row that is read; None where it has not come.
+    pub fn last_read(&self, rules: &StreamRules, rows: &KeptRows) -> Option<u64> {
+        let behind = if self.number > 0 { rules.match_behind } else { 0 };
+        let mut last = (self.shown_end() + behind).checked_sub(1).filter(|&last| last < rows.end())?;
+        for ahead in &rules.measures_ahead {
+            for row in ahead.variables.iter().filter_map(|variables| self.last_row(*variables, rules)) {
+                last = last.max(rows.value_behind(row, ahead.value)?);
+            }
+        }
+        Some(last)
+    }
+
+    /// The number of the last row that is mapped to one of some variables, or to any (None); None where none is.
+    fn last_row(&self, variables: Option<VariableSet>, rules: &StreamRules) -> Option<u64> {
+        let is_one =
+            |&position: &u32| variables.is_none_or(|variables| variables.contains(rules.automaton.variable(position)));
+        Some(self.start + self.positions.iter().rposition(is_one)? as u64)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::backtrack::{Failures, MatchConditions, PartitionAnswers, Reach};
 use crate::budget::{Budget, Stopped};
 use crate::expression::{MatchSoFar, Request, RowContext, Surroundings, ValueColumn};
 use crate::matcher::SearchError;
+use crate::rows::VariableSet;
 
 /// Parts of a condition, or words of a key, that take as long as a step.
 const PARTS_A_STEP: usize = 8;
@@ -33,6 +34,11 @@ impl Decision for RowsDecide<'_> {
     #[inline]
     fn takes(&mut self, position: u32, _: u8, row: u64, _: &mut Looks<'_, '_>) -> Result<bool, SearchError> {
         Ok(!self.failed.contains(row, position))
+    }
+
+    /// Conditions that rows alone decide read their own row.
+    fn last_row(&self, _: VariableSet, row: u64) -> Option<u64> {
+        Some(row)
     }
 
     fn undo(&mut self) {}
@@ -197,6 +203,12 @@ impl Decision for MatchDecides<'_> {
             }
         }
         Ok(true)
+    }
+
+    fn last_row(&self, variables: VariableSet, row: u64) -> Option<u64> {
+        let Some(set) = self.rules.conditions.sets.iter().position(|&set| set == variables) else { return Some(row) };
+        let row = *self.so_far.rows.get(set)?.last()?;
+        Some(self.first + row.checked_sub(self.bounds.0)? as u64)
     }
 
     fn undo(&mut self) {

@@ -27,6 +27,8 @@ pub(super) struct ReadRows {
     pub begin: usize,
     pub end: usize,
     pub new: usize,
+    /// How many of the rows before the new ones have other values than before, as these depend on rows behind them.
+    pub again: usize,
 }
 
 impl KeptColumns {
@@ -52,13 +54,13 @@ impl KeptColumns {
 
     /// Adds the new rows of a step, which the partition has already; rows before them whose values depend on rows behind them
     /// are said again. Where these columns do not have the rows before, all of the partition's rows were read.
-    pub fn add(&mut self, columns: &[ValueColumn<'_>], read: ReadRows, rows: &KeptRows, horizon: usize) {
+    pub fn add(&mut self, columns: &[ValueColumn<'_>], read: ReadRows, rows: &KeptRows) {
         let mut begin = read.begin;
         if self.reach_to(rows.end() - read.new as u64) {
             if read.new == 0 {
                 return;
             }
-            let again = (read.end - read.begin - read.new).min(horizon).min(self.rows);
+            let again = (read.end - read.begin - read.new).min(read.again).min(self.rows);
             begin = read.end - read.new - again;
             self.truncate(self.rows - again);
         } else {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::rules::ValueAhead;
 use crate::rows::VariableSet;
 
 /// Rows that follow one another, by their numbers in the partition: what is known of each.
@@ -14,6 +15,8 @@ pub struct KeptRows {
     symbols: KeptSymbols,
     /// The key of each, and the latest key that a match which begins there may reach; nothing where no length bounds matches.
     limits: VecDeque<(i64, i64)>,
+    /// By source, the numbers of the rows that have a value of it.
+    values: Box<[VecDeque<u64>]>,
 }
 
 /// The variables whose conditions hold at rows.
@@ -25,10 +28,11 @@ enum KeptSymbols {
 }
 
 impl KeptRows {
-    /// No row yet; `narrow` says that there are no more than eight variables.
-    pub fn new(narrow: bool) -> Self {
+    /// No row yet; `narrow` says that there are no more than eight variables. Of so many sources it is kept which rows have a value.
+    pub fn new(narrow: bool, value_sources: usize) -> Self {
         let symbols = if narrow { KeptSymbols::Narrow(VecDeque::new()) } else { KeptSymbols::Wide(VecDeque::new()) };
-        Self { first: 0, references: VecDeque::new(), symbols, limits: VecDeque::new() }
+        let values = vec![VecDeque::new(); value_sources].into();
+        Self { first: 0, references: VecDeque::new(), symbols, limits: VecDeque::new(), values }
     }
 
     /// Begins with the row of this number; there are no rows yet.
@@ -110,6 +114,37 @@ impl KeptRows {
         self.limits.extend(limit);
     }
 
+    /// Notes that the last row has a value of a source.
+    pub fn note_value(&mut self, source: usize) {
+        let last = self.end().saturating_sub(1);
+        if let Some(values) = self.values.get_mut(source) {
+            values.push_back(last);
+        }
+    }
+
+    /// The number of the row that has the value that is read behind a row; None where it has not come.
+    pub fn value_behind(&self, row: u64, ahead: ValueAhead) -> Option<u64> {
+        let values = self.values.get(ahead.source)?;
+        let next = values.partition_point(|&value| value <= row) as u64;
+        let at = next.checked_add(ahead.distance)?.checked_sub(1)?;
+        values.get(usize::try_from(at).ok()?).copied()
+    }
+
+    /// The number of the first row behind which the value that is read has not come.
+    pub fn unknown_from(&self, ahead: ValueAhead) -> u64 {
+        let values = self.values.get(ahead.source);
+        let known = values.and_then(|values| {
+            let at = (values.len() as u64).checked_sub(ahead.distance)?;
+            values.get(usize::try_from(at).ok()?).copied()
+        });
+        known.unwrap_or(self.first)
+    }
+
+    /// How many kept rows have a value of a source.
+    pub fn values_of(&self, source: usize) -> u64 {
+        self.values.get(source).map_or(0, |values| values.len() as u64)
+    }
+
     /// Says again of a row which conditions hold.
     pub fn set_again(&mut self, row: u64, set: VariableSet) {
         let at = self.at(row);
@@ -145,6 +180,10 @@ impl KeptRows {
         }
         self.limits.drain(..count.min(self.limits.len()));
         self.first += count as u64;
+        for values in &mut self.values {
+            let forgotten = values.partition_point(|&value| value < self.first);
+            values.drain(..forgotten);
+        }
         if self.is_shrunk_to(self.references.len()) {
             self.shrink_to(2 * self.references.len());
         }
@@ -167,7 +206,9 @@ impl KeptRows {
             KeptSymbols::Wide(_) => size_of::<VariableSet>(),
         };
         let limit = if self.limits.capacity() > 0 { size_of::<(i64, i64)>() } else { 0 };
-        (rows, 2 * rows * (size_of::<u64>() + set + limit))
+        let values = self.values.iter().map(|values| values.len() - values.partition_point(|&value| value < row));
+        let of_values = 2 * values.sum::<usize>() * size_of::<u64>() + self.values.len() * size_of::<VecDeque<u64>>();
+        (rows, 2 * rows * (size_of::<u64>() + set + limit) + of_values)
     }
 
     /// Takes rows from this number on away, and gives back the memory of all rows that are not there.
@@ -179,6 +220,9 @@ impl KeptRows {
             KeptSymbols::Wide(sets) => sets.truncate(count),
         }
         self.limits.truncate(count);
+        for values in &mut self.values {
+            values.truncate(values.partition_point(|&value| value < end));
+        }
         self.shrink_to(count);
     }
 
@@ -190,6 +234,7 @@ impl KeptRows {
             KeptSymbols::Wide(sets) => sets.shrink_to(rows),
         }
         self.limits.shrink_to(rows);
+        self.values.iter_mut().for_each(|values| values.shrink_to(rows.min(2 * values.len())));
     }
 
     /// Bytes on the heap.
@@ -198,6 +243,10 @@ impl KeptRows {
             KeptSymbols::Narrow(sets) => sets.capacity(),
             KeptSymbols::Wide(sets) => sets.capacity() * size_of::<VariableSet>(),
         };
-        self.references.capacity() * size_of::<u64>() + symbols + self.limits.capacity() * size_of::<(i64, i64)>()
+        let values = self.values.iter().map(|values| size_of::<VecDeque<u64>>() + values.capacity() * size_of::<u64>());
+        self.references.capacity() * size_of::<u64>()
+            + symbols
+            + self.limits.capacity() * size_of::<(i64, i64)>()
+            + values.sum::<usize>()
     }
 }

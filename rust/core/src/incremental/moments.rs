@@ -31,11 +31,10 @@ impl StreamPartitions {
         let mut events: Vec<(Moment, u64, usize, usize)> = Vec::new();
         for number in 0..self.groups.len() {
             let Some(partition) = self.table.get(self.groups[number].place) else { continue };
-            let end = partition.rows.end();
             // No match is given before an earlier one.
             let mut latest = (0, false, 0);
             for (at, held) in partition.held.iter().enumerate() {
-                if held.read_end(&self.rules) > end && !partition.ended {
+                if held.last_read(&self.rules, &partition.rows).is_none() && !partition.ended {
                     break;
                 }
                 latest = latest.max(self.moment(partition, held));
@@ -60,11 +59,12 @@ impl StreamPartitions {
 
     /// The moment at which a match is given, or a row in no match.
     fn moment(&self, partition: &OpenPartition, held: &Decided) -> Moment {
-        let read = held.read_end(&self.rules).saturating_sub(1);
-        let row = held.by.row.max(read).min(partition.rows.end().saturating_sub(1));
+        let last = partition.rows.end().saturating_sub(1);
+        let read = held.last_read(&self.rules, &partition.rows);
+        let row = held.by.row.max(read.unwrap_or(last)).min(last);
         let by_row = (partition.rows.reference(row), true, 0);
         // Where measures read rows that have not come, the end gives it too.
-        let by_end = held.by.end || read >= partition.rows.end();
+        let by_end = held.by.end || read.is_none();
         let ended = by_end.then_some(partition.ended_at.unwrap_or(i64::MAX));
         let by_time = held.by.time.max(ended).map(|time| (self.first_row_behind(time), false, time));
         by_time.map_or(by_row, |by_time| by_row.max(by_time))

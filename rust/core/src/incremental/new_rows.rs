@@ -1,5 +1,6 @@
 //! The rows of a step: which are read again, and what is known of the new ones.
 
+use super::partition::OpenPartition;
 use super::row_limits::RowLimits;
 use super::stream_partitions::StreamPartitions;
 use crate::rows::{Symbols, VariableSet};
@@ -27,15 +28,21 @@ pub struct RowFacts<'f> {
 impl StreamPartitions {
     /// Says which kept rows are read again before the new ones. Of partitions without new rows none, unless it is all.
     pub fn read_again(&mut self, reads: ReadAgain) {
-        let tail = if reads == ReadAgain::ForRows { self.rules.tail() } else { self.rules.match_tail() } as usize;
-        for group in &mut self.groups {
+        let horizon = self.rules.longest_horizon();
+        let tail = if reads == ReadAgain::ForRows { self.rules.tail() } else { self.rules.match_tail() };
+        for number in 0..self.groups.len() {
+            let again = horizon.max(self.known_now(number));
+            let group = &mut self.groups[number];
             let Some(partition) = self.table.get(group.place) else { continue };
             let rows = &partition.rows;
+            // Rows are read as far before those of which something is said again as before new ones.
+            let tail = (tail - horizon).saturating_add(again) as usize;
             let is_all = match reads {
                 ReadAgain::ForRows => false,
                 ReadAgain::ForMatches => !partition.has_columns(),
                 ReadAgain::All => true,
             };
+            group.again = rows.len().min(again as usize);
             group.tail = if is_all {
                 rows.len()
             } else if group.rows > 0 {
@@ -44,6 +51,24 @@ impl StreamPartitions {
                 0
             };
         }
+    }
+
+    /// How far back, in rows of a group's partition, values that come with its new rows decide conditions that were not known.
+    fn known_now(&self, number: usize) -> u64 {
+        let group = self.groups[number];
+        let Some(partition) = self.table.get(group.place).filter(|_| group.rows > 0) else { return 0 };
+        let rows = &partition.rows;
+        let came = |source: usize| {
+            let of_source = self.values.get(source);
+            let has_value = |&at: &usize| of_source.is_some_and(|values| values.get(self.new_row(at)) == Some(&true));
+            (group.first..group.first + group.rows).filter(has_value).count() as u64
+        };
+        let newly_known = self.rules.values_ahead().filter_map(|ahead| {
+            let came = came(ahead.source);
+            let is_enough = came > 0 && rows.values_of(ahead.source) + came >= ahead.distance;
+            is_enough.then(|| rows.end().saturating_sub(rows.unknown_from(ahead).max(partition.searched())))
+        });
+        newly_known.max().unwrap_or_default()
     }
 
     /// Forgets the columns of conditions that read the match so far: they are kept no more.
@@ -88,7 +113,6 @@ impl StreamPartitions {
 
     /// Adds the new rows, with what is known of them; the caller has them from `next_reference` on.
     pub fn take(&mut self, facts: &RowFacts<'_>, next_reference: u64) {
-        let horizon = self.rules.longest_horizon();
         self.next_reference = next_reference;
         let mut read = 0;
         for number in 0..self.groups.len() {
@@ -97,17 +121,29 @@ impl StreamPartitions {
             let Some(partition) = self.table.get_mut(group.place) else { continue };
             let end = partition.rows.end();
             if group.rows > 0 {
-                let again = (group.tail as u64).min(horizon);
+                let again = (group.tail.min(group.again)) as u64;
+                partition.note_sets(again);
                 for (row, at) in (end - again..end).zip(read + group.tail - again as usize..) {
-                    partition.rows.set_again(row, known_set(facts, at, None));
+                    let limit = partition.rows.limit(row);
+                    partition.rows.set_again(row, known_set(facts, at, limit));
                 }
             }
             for (at, row) in (read + group.tail..).zip(rows) {
                 let limit = facts.limits.limit(row);
                 let set = known_set(facts, at, limit);
                 partition.rows.push(next_reference + row as u64, set, limit.filter(|_| self.rules.keyed()));
+                note_values(&self.values, row, partition);
             }
             read += group.tail + group.rows;
+        }
+    }
+}
+
+/// Notes of which sources the last row of a partition, the new row of this number, has a value.
+pub(super) fn note_values(values: &[Vec<bool>], row: usize, partition: &mut OpenPartition) {
+    for (source, values) in values.iter().enumerate() {
+        if values.get(row) == Some(&true) {
+            partition.rows.note_value(source);
         }
     }
 }

@@ -80,7 +80,7 @@ impl OpenPartition {
         Self {
             key: key.into(),
             last_key: None,
-            rows: KeptRows::new(rules.variables <= NARROW),
+            rows: KeptRows::new(rules.variables <= NARROW, rules.value_sources),
             columns: None,
             head: 0,
             covered: 0,
@@ -108,8 +108,7 @@ impl OpenPartition {
     }
 
     /// Notes the state before rows are added that may have to be taken back.
-    pub fn note_before(&mut self, horizon: u64) {
-        let first = self.rows.end().saturating_sub(horizon).max(self.rows.first());
+    pub fn note_before(&mut self) {
         self.before = BeforeStep {
             is_new: self.before.is_new,
             is_in_step: true,
@@ -120,9 +119,15 @@ impl OpenPartition {
             decided_by: self.decided_by,
             held: self.held.len(),
             waiting: self.waiting.iter().map(|search| search.start).collect(),
-            sets: (first..self.rows.end()).map(|row| self.rows.set(row)).collect(),
+            sets: Vec::new(),
             last_key: self.last_key,
         };
+    }
+
+    /// Notes what is said of the last rows, of which it is said again.
+    pub fn note_sets(&mut self, rows: u64) {
+        let first = self.rows.end().saturating_sub(rows).max(self.rows.first());
+        self.before.sets = (first..self.rows.end()).map(|row| self.rows.set(row)).collect();
     }
 
     /// Takes back the rows that were added last, and what followed from them, with the memory that these took; false where the
@@ -194,21 +199,10 @@ impl OpenPartition {
         Some(of_matches.min(self.rows.end().saturating_sub(tail)))
     }
 
-    /// The latest key that its next row may have: without one it ends when time is past that, and a row behind it begins another
-    /// partition. None where that is not limited.
-    pub fn rows_until(&self, rules: &StreamRules) -> Option<i64> {
-        self.last_key.zip(rules.idle).map(|(last, idle)| last.saturating_add(idle))
-    }
-
-    /// Ends it, as no row has come for as long as it may have none.
-    pub fn end_idle(&mut self, rules: &StreamRules) {
-        (self.ended, self.ended_at) = (true, self.rows_until(rules));
-    }
-
     /// Whether something would be kept of it if it had not ended.
     pub fn was_open(&self, rules: &StreamRules) -> bool {
-        let end = self.rows.end();
-        rules.remembers() || self.decided_by.end || self.held.iter().any(|held| held.read_end(rules) > end)
+        let waits = |held: &Decided| held.last_read(rules, &self.rows).is_none();
+        rules.remembers() || self.decided_by.end || self.held.iter().any(waits)
     }
 
     /// The time at which it is to be looked at again, when it was at `clock`.
@@ -286,7 +280,7 @@ impl OpenPartition {
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
         let mut kept = self.columns.take().unwrap_or_default();
-        kept.add(&of_match.conditions.columns, read, &self.rows, rules.longest_horizon() as usize);
+        kept.add(&of_match.conditions.columns, read, &self.rows);
         let (so_far, bounds) = (kept.so_far.take().or_else(|| spare.take()), (0, kept.len()));
         let mut decision = match so_far {
             Some(so_far) => {
@@ -321,7 +315,7 @@ impl OpenPartition {
     }
 
     /// The number of the first row that a search begins at.
-    fn searched(&self) -> u64 {
+    pub fn searched(&self) -> u64 {
         self.waiting.first().map_or(self.head, |search| search.start.min(self.head))
     }
 
@@ -336,6 +330,7 @@ impl OpenPartition {
         let search_rules = SearchRules {
             automaton: &rules.automaton,
             horizons: &rules.horizons,
+            ahead: &rules.conditions_ahead,
             widths: &rules.widths,
             longest: rules.longest,
             clock,

@@ -1,7 +1,34 @@
 //! What a query asks of every partition.
 
 use super::live::LiveAutomaton;
-use crate::rows::Skip;
+use crate::rows::{Skip, VariableSet};
+
+/// A value behind a row that is not NULL: the nearest one, or one further on (NEXT with IGNORE NULLS).
+#[derive(Debug, Clone, Copy)]
+pub struct ValueAhead {
+    /// Among the sources of values of which rows are said whether they have one.
+    pub source: usize,
+    /// How many values on; 1 is the nearest.
+    pub distance: u64,
+}
+
+/// A value ahead that a condition reads.
+#[derive(Debug, Clone, Copy)]
+pub struct ConditionAhead {
+    /// The value.
+    pub value: ValueAhead,
+    /// It is behind the last row so far that is mapped to one of these; None for the condition's own row.
+    pub variables: Option<VariableSet>,
+}
+
+/// A value ahead that measures read.
+#[derive(Debug, Clone)]
+pub struct MeasureAhead {
+    /// The value.
+    pub value: ValueAhead,
+    /// Behind which rows of the match it is read: all of them (None), or those that are mapped to one of these.
+    pub variables: Vec<Option<VariableSet>>,
+}
 
 /// What is asked of every partition, whatever rows come.
 #[derive(Debug)]
@@ -25,6 +52,12 @@ pub struct StreamRules {
     pub numbered: bool,
     /// By variable, how many rows behind its own its condition reads (NEXT).
     pub horizons: Vec<u64>,
+    /// By variable, what its condition reads of values ahead: it is not known before these have come.
+    pub conditions_ahead: Vec<Vec<ConditionAhead>>,
+    /// What measures read of values ahead, each value once: a match is not given before these have come.
+    pub measures_ahead: Vec<MeasureAhead>,
+    /// Of how many sources of values it is kept which rows have one.
+    pub value_sources: usize,
     /// How many rows before a row its conditions read, as far as rows alone decide them (PREV).
     pub rows_before: u64,
     /// How many rows before a match that is open, or given, are read.
@@ -53,6 +86,9 @@ impl StreamRules {
             empty_takes_row: false,
             numbered: false,
             horizons: vec![0; variables],
+            conditions_ahead: vec![Vec::new(); variables],
+            measures_ahead: Vec::new(),
+            value_sources: 0,
             rows_before: 0,
             match_before: 0,
             match_behind: 0,
@@ -65,6 +101,11 @@ impl StreamRules {
     /// How many of the last rows are looked at again when others come behind them.
     pub fn longest_horizon(&self) -> u64 {
         self.horizons.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The values ahead that conditions read.
+    pub fn values_ahead(&self) -> impl Iterator<Item = ValueAhead> {
+        self.conditions_ahead.iter().flatten().map(|each| each.value)
     }
 
     /// How many rows before the first new one are read with new rows.

@@ -6,9 +6,11 @@
 use super::decided_match::DecidedBy;
 use super::kept_rows::KeptRows;
 use super::live::LiveAutomaton;
+use super::rules::ConditionAhead;
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped, Tick};
 use crate::matcher::SearchError;
+use crate::rows::VariableSet;
 
 /// Steps between two looks at the limits: about a tenth of a millisecond.
 const STEPS_A_LOOK: usize = 1 << 12;
@@ -22,6 +24,8 @@ pub(super) struct SearchRules<'r> {
     pub automaton: &'r LiveAutomaton,
     /// By variable, how many rows behind its own its condition reads (NEXT): so long it is not known.
     pub horizons: &'r [u64],
+    /// By variable, the values ahead that its condition reads: it is not known before these have come.
+    pub ahead: &'r [Vec<ConditionAhead>],
     /// By variable, how far behind the match's first row a row of it can be.
     pub widths: &'r [Option<i64>],
     /// Whether the longest match is taken, and not the most preferred one.
@@ -69,6 +73,10 @@ pub(super) trait Decision {
 
     /// Whether the next row can be mapped to a position; it is then.
     fn takes(&mut self, position: u32, variable: u8, row: u64, looks: &mut Looks<'_, '_>) -> Result<bool, SearchError>;
+
+    /// The number of the last row that is mapped to one of some variables, which the row to come is not; None where none is. Where
+    /// that is not known, the row to come.
+    fn last_row(&self, variables: VariableSet, row: u64) -> Option<u64>;
 
     /// Takes the last row back.
     fn undo(&mut self);
@@ -227,8 +235,9 @@ impl WaitingSearch {
                     continue;
                 }
             }
-            let needed = row + rules.horizons.get(usize::from(variable)).copied().unwrap_or_default();
-            if needed < end {
+            let near = row + rules.horizons.get(usize::from(variable)).copied().unwrap_or_default();
+            let needed = near_and_ahead(rows, row, near, rules.ahead.get(usize::from(variable)), decision);
+            if let Some(needed) = needed.filter(|&needed| needed < end) {
                 by.row = by.row.max(needed);
             } else if !ended {
                 return Ok(SearchOutcome::Waits);
@@ -254,4 +263,25 @@ impl WaitingSearch {
             self.longest = Some(self.path().collect());
         }
     }
+}
+
+/// The last row by which a condition is known at a row: one near it, and those of the values ahead that the condition reads; None
+/// where one of these has not come.
+#[inline]
+fn near_and_ahead<D: Decision>(
+    rows: &KeptRows,
+    row: u64,
+    near: u64,
+    ahead: Option<&Vec<ConditionAhead>>,
+    decision: &D,
+) -> Option<u64> {
+    let mut needed = near;
+    for each in ahead.into_iter().flatten() {
+        let behind = each.variables.map_or(Some(row), |variables| decision.last_row(variables, row));
+        // Where no row is mapped to them yet, the value is NULL.
+        if let Some(behind) = behind {
+            needed = needed.max(rows.value_behind(behind, each.value)?);
+        }
+    }
+    Some(needed)
 }

@@ -1,5 +1,6 @@
 //! Partitions that are stored, and set up again.
 
+use super::new_rows::note_values;
 use super::row_limits::RowLimits;
 use super::stream_partitions::StreamPartitions;
 use crate::rows::VariableSet;
@@ -72,6 +73,7 @@ impl StreamPartitions {
             for (row, &set) in sets.iter().enumerate().skip(group.first).take(group.rows) {
                 let limit = limits.limit(row).filter(|_| self.rules.keyed());
                 partition.rows.push(next_reference + row as u64, set, limit);
+                note_values(&self.values, row, partition);
                 partition.last_key = partition.last_key.max(limits.key(row));
             }
             partition.resume_from(head, covered, matches, &stored.waiting);

@@ -17,6 +17,8 @@ pub(super) struct StepPartition {
     pub place: u32,
     /// How many kept rows are read again, before the new ones.
     pub tail: usize,
+    /// Of how many of these it is said again what conditions hold, as they depend on rows behind them.
+    pub again: usize,
     /// Its first new row in the step's order, and how many it has.
     pub first: usize,
     pub rows: usize,
@@ -62,6 +64,8 @@ pub struct StreamPartitions {
     /// New rows, one partition's after the other's; None where they come so.
     pub(super) order: Option<Vec<u32>>,
     pub(super) new_rows: usize,
+    /// By source, of each new row whether it has a value of it.
+    pub(super) values: Vec<Vec<bool>>,
     /// By new row, the latest key up to it; nothing where rows have no keys.
     pub(super) latest_keys: Vec<i64>,
     /// Where the caller has the first new row.
@@ -87,6 +91,7 @@ impl StreamPartitions {
             groups: Vec::new(),
             order: None,
             new_rows: 0,
+            values: Vec::new(),
             latest_keys: Vec::new(),
             next_reference: 0,
             group_of: Vec::new(),
@@ -133,6 +138,7 @@ impl StreamPartitions {
         self.groups.clear();
         self.order = None;
         self.new_rows = 0;
+        self.values.clear();
         self.latest_keys.clear();
         self.clock_before = self.clock;
         self.expired.clear();
@@ -148,17 +154,21 @@ impl StreamPartitions {
         if step == self.step {
             return number as usize;
         }
-        let horizon = self.rules.longest_horizon();
         if let Some(partition) = self.table.get_mut(place) {
             if !partition.is_new() {
                 self.bytes = self.bytes.saturating_sub(partition.memory_bytes());
                 self.rows = self.rows.saturating_sub(partition.rows.len());
             }
-            partition.note_before(horizon);
+            partition.note_before();
         }
         self.group_of[at] = (self.step, self.groups.len() as u32);
-        self.groups.push(StepPartition { place, tail: 0, first: 0, rows: 0, given: 0 });
+        self.groups.push(StepPartition { place, tail: 0, again: 0, first: 0, rows: 0, given: 0 });
         self.groups.len() - 1
+    }
+
+    /// Says of each new row whether it has a value of each source; before [`Self::place`].
+    pub fn say_values(&mut self, values: Vec<Vec<bool>>) {
+        self.values = values;
     }
 
     /// Finds the partitions of so many new rows, by their keys of PARTITION BY; without keys there is one partition. Takes time

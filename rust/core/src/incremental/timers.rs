@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::partition::OpenPartition;
 use super::partition_table::PartitionTable;
 use super::rules::StreamRules;
 
@@ -49,5 +50,18 @@ impl Timers {
             }
         }
         None
+    }
+}
+
+impl OpenPartition {
+    /// The latest key that its next row may have: without one it ends when time is past that, and a row behind it begins another
+    /// partition. None where that is not limited.
+    pub fn rows_until(&self, rules: &StreamRules) -> Option<i64> {
+        self.last_key.zip(rules.idle).map(|(last, idle)| last.saturating_add(idle))
+    }
+
+    /// Ends it, as no row has come for as long as it may have none.
+    pub fn end_idle(&mut self, rules: &StreamRules) {
+        (self.ended, self.ended_at) = (true, self.rows_until(rules));
     }
 }
