@@ -68,11 +68,14 @@ FLINK := $(if $(findstring flink,$(BENCH)),.venv-flink/made)
 bench: bench-environment $(FLINK)
 	.venv-bench/bin/python -m pytest benches --benchmark-only --benchmark-columns=min,median,rounds $(BENCH)
 
-# docs/benchmarks.md, docs/growth.md and their charts, from one run, which is kept for bench-compare.
+# docs/benchmarks.md, docs/growth.md and their charts, from one run, which is kept for bench-compare. The kept run is replaced at the
+# end, so that the work tree is the commit that the report names.
 bench-report: bench-environment .venv-flink/made
 	.venv-bench/bin/pip install -q --group charts
-	rm -rf benches/baseline
-	.venv-bench/bin/python -m pytest benches --benchmark-only $(BASELINE) --benchmark-save=baseline; missed=$$?; \
+	rm -rf target/benchmarks
+	.venv-bench/bin/python -m pytest benches --benchmark-only -q --benchmark-columns=min \
+	  --benchmark-storage=file://target/benchmarks --benchmark-save=baseline; missed=$$?; \
+	  rm -rf benches/baseline && cp -r target/benchmarks benches/baseline && \
 	  .venv-bench/bin/python benches/report.py benches/baseline/*/0001_baseline.json docs && \
 	  .venv-bench/bin/python benches/growth_page.py benches/baseline/*/0001_baseline.json docs && exit $$missed
 
