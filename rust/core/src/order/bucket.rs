@@ -2,22 +2,17 @@
 
 use super::OrderError;
 use super::narrow::NarrowSorter;
-use super::scatter::{BUCKET_ROWS, Buckets, Scattered, shifted};
+use super::places::{Changes, FEW_GROUPED, MANY_GROUPED, MOST_GROUPED, Places, begun, lengthen, place_bits};
+use super::scatter::{BUCKET_ROWS, Scattered};
 use super::word::With;
 use super::work::Work;
-use crate::memory::Zero;
 
 /// What is sorted at once, some ten milliseconds' work.
 const MOST_AT_ONCE: usize = 1 << 18;
 /// The most lower bits by which rows are counted.
 const MOST_COUNTED_BITS: u32 = 16;
-/// In groups of so many rows, each row is compared with so many; larger groups are sorted by themselves.
-pub const FEW_GROUPED: usize = 4;
-pub const MANY_GROUPED: usize = 16;
 /// What stands behind the last group; it is above all codes, which have a bit less.
 const BEHIND: u64 = u64::MAX >> 1;
-/// Where a group has more rows, groups are made again by the range of the codes that there are.
-pub const MOST_GROUPED: u32 = 1 << 7;
 
 /// What was found of a bucket that has rows.
 pub struct Bucket {
@@ -28,16 +23,6 @@ pub struct Bucket {
     pub changes: Vec<u32>,
     /// Whether it has too many rows, and is still to be sorted.
     pub is_left: bool,
-}
-
-/// The places of a bucket's rows in order.
-pub struct Places<'p> {
-    /// For each the row.
-    pub order: &'p mut [u32],
-    /// What the row carries; empty where rows carry nothing.
-    pub bytes: &'p mut [u8],
-    /// The row's key; empty where keys are not wanted.
-    pub keys: &'p mut [i64],
 }
 
 /// Sorts buckets one after another.
@@ -87,7 +72,7 @@ impl<'w> Sorter<'w> {
         if length == 0 {
             return Ok(None);
         }
-        let mut changes = Changes { work: self.work, buckets, bucket, first: None, last: 0, places: Vec::new() };
+        let mut changes = Changes::new(buckets, bucket, self.work);
         if buckets.bits <= MOST_COUNTED_BITS && 1 << buckets.bits <= length.max(BUCKET_ROWS) * 4 {
             self.count(scattered, bucket, with, places, &mut changes)?;
         } else if length > MOST_AT_ONCE {
@@ -101,8 +86,8 @@ impl<'w> Sorter<'w> {
         } else if !self.narrow.sort(scattered, bucket, with, &mut places, &mut changes)? {
             self.group(scattered, bucket, with, places, &mut changes)?;
         }
-        let Changes { first, last, places, .. } = changes;
-        Ok(Some(Bucket { first: first.unwrap_or_default(), last, changes: places, is_left: false }))
+        let (first, last, changes) = changes.found();
+        Ok(Some(Bucket { first, last, changes, is_left: false }))
     }
 
     /// Counts rows by their rests, and writes each behind those before it.
@@ -273,20 +258,6 @@ impl<'w> Sorter<'w> {
     }
 }
 
-/// Makes a buffer at least so long.
-pub fn lengthen<T: Zero + Default>(buffer: &mut Vec<T>, length: usize, work: Work<'_>) -> Result<(), OrderError> {
-    if let Some(more) = length.checked_sub(buffer.len()) {
-        work.budget.reserve(buffer, more)?;
-        buffer.resize(length, T::default());
-    }
-    Ok(())
-}
-
-/// How many bits the places of a bucket take.
-pub fn place_bits(length: usize) -> u32 {
-    u64::BITS - (length as u64 - 1).leading_zeros()
-}
-
 /// Which group a code goes to.
 #[derive(Clone, Copy)]
 struct Grouping {
@@ -301,72 +272,10 @@ impl Grouping {
     }
 }
 
-/// Makes of the number of rows in each group where it begins, and gives the largest number.
-pub fn begun(counts: &mut [u32]) -> u32 {
-    let (mut begin, mut largest) = (0, 0);
-    for count in counts {
-        largest = largest.max(*count);
-        begin += std::mem::replace(count, begin);
-    }
-    largest
-}
-
 /// How many of the first codes are below one of these. All are of its group, or above it.
 #[inline]
 fn below<const N: usize>(codes: &[u64], code: u64) -> usize {
     // Codes have 63 bits, so that the sign of the difference tells: processors without AVX compare no two numbers of 64 bits at once.
     let first = codes.first_chunk::<N>().copied().unwrap_or([BEHIND; N]);
     first.iter().map(|other| other.wrapping_sub(code) >> (u64::BITS - 1)).sum::<u64>() as usize
-}
-
-/// Notes where the upper bits of the codes of one bucket change.
-pub struct Changes<'w> {
-    work: Work<'w>,
-    buckets: Buckets,
-    bucket: usize,
-    first: Option<u64>,
-    last: u64,
-    places: Vec<u32>,
-}
-
-impl Changes<'_> {
-    /// Takes in the code at the next place, by its lower bits.
-    #[inline]
-    pub fn at(&mut self, place: usize, rest: u64) -> Result<(), OrderError> {
-        let upper = self.buckets.upper(self.bucket, rest);
-        if self.first.is_none() {
-            self.first = Some(upper);
-        } else if upper != self.last {
-            self.work.budget.reserve(&mut self.places, 1)?;
-            self.places.push(place as u32);
-        }
-        self.last = upper;
-        Ok(())
-    }
-
-    /// Takes in all places at once, where the upper bits change between groups only, which are made by the upper bits too.
-    /// False where they change within groups.
-    ///
-    /// Args:
-    ///     begins: where each group begins, and last where the last one ends; some have no rows.
-    ///     shift: how many lower bits may differ in a group.
-    ///     ends: the lower bits of the first and of the last code.
-    pub fn of_groups(&mut self, begins: &[u32], shift: u32, ends: (u64, u64)) -> Result<bool, OrderError> {
-        let Buckets { low, same_bits, .. } = self.buckets;
-        let Some(more) = same_bits.checked_sub(shift).filter(|_| low == 0) else { return Ok(false) };
-        let (first, last) = (ends.0 >> shift, ends.1 >> shift);
-        self.first = Some(self.buckets.upper(self.bucket, ends.0));
-        self.last = self.buckets.upper(self.bucket, ends.1);
-        let (first, last) = (shifted(first, more), shifted(last, more));
-        let mut before = 0;
-        for upper in first + 1..=last {
-            let begin = begins.get((upper << more) as usize).copied().unwrap_or_default();
-            if begin > before {
-                self.work.budget.reserve(&mut self.places, 1)?;
-                self.places.push(begin);
-                before = begin;
-            }
-        }
-        Ok(true)
-    }
 }

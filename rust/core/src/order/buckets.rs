@@ -8,7 +8,8 @@
 use std::ops::Range;
 
 use super::OrderError;
-use super::bucket::{Bucket, Places, Sorter};
+use super::bucket::{Bucket, Sorter};
+use super::places::Places;
 use super::scatter::{Buckets, Room, Scattered, scatter};
 use super::word::{RowCodes, With};
 use super::work::{MORSEL_ROWS, Parts, Work};

@@ -29,6 +29,7 @@ mod dictionary;
 mod encoded;
 mod error;
 mod narrow;
+mod places;
 mod prepare;
 mod scan;
 mod scatter;

@@ -5,7 +5,7 @@
 //! them at all, so that this takes half the time where events come in visits and groups have ten rows.
 
 use super::OrderError;
-use super::bucket::{Changes, FEW_GROUPED, MANY_GROUPED, MOST_GROUPED, Places, begun, lengthen, place_bits};
+use super::places::{Changes, FEW_GROUPED, MANY_GROUPED, MOST_GROUPED, Places, begun, lengthen, place_bits};
 use super::scatter::Scattered;
 use super::word::With;
 use super::work::Work;
