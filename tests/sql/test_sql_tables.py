@@ -104,9 +104,7 @@ def test_several_tables() -> None:
     assert match_recognize(query, PRICES=pl.DataFrame(PRICES), names=names).to_pydict() == wanted
     with pytest.raises(rowpattern.QueryError, match="no table names; did you mean name"):
         match_recognize(query, prices=pd.DataFrame(PRICES), name=names)
-    with pytest.raises(
-        TypeError, match="prices is no option; give one table by its place or several by name"
-    ):
+    with pytest.raises(TypeError, match="prices is no option; give one table by its place or several by name"):
         match_recognize(query, names, prices=names)
 
 
