@@ -230,12 +230,12 @@ CLAUSE = "MATCH_RECOGNIZE ({} MEASURES A.price AS p PATTERN (A) DEFINE A AS pric
         ("SELECT * FROM t " + CLAUSE.format("ORDER BY at"), "without PARTITION BY cannot be spread"),
         ("SELECT * FROM t " + CLAUSE.format("PARTITION BY size % 10 ORDER BY at"), "make it a column first"),
         ("SELECT * FROM t " + CLAUSE.format("PARTITION BY symbol ORDER BY -at"), "make it a column first"),
-        ("SELECT * FROM (SELECT * FROM t) " + CLAUSE.format("PARTITION BY symbol"), "do what else is around it"),
-        ("SELECT 1", "do what else is around it"),
+        ("SELECT * FROM (SELECT * FROM t) " + CLAUSE.format("PARTITION BY symbol"), "do what else is before it"),
+        ("SELECT 1", "do what else is before it"),
         (f"SELECT * FROM t {CLAUSE.format('PARTITION BY symbol')}, u", "reads the table u; join the answer to it"),
         (
             f"FROM t |> WHERE size > 0 |> {CLAUSE.format('PARTITION BY symbol')} |> WHERE p > 1",
-            "do what else is around it",
+            "do what else is before it",
         ),
     ],
 )

@@ -118,3 +118,22 @@ def test_nanoseconds_and_lengths_that_are_written(written: str, nanoseconds: int
     for condition, count in (("> INTERVAL 400 YEARS", 0), ("< INTERVAL 400 YEARS", 3), ("> INTERVAL '-400' YEARS", 3)):
         query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES 1 AS m PATTERN (A) DEFINE A AS d {condition})"
         assert match_recognize(query, table).num_rows == count
+
+
+def test_running_aggregates_of_equal_intervals_are_those_of_the_rows_so_far() -> None:
+    """DuckDB's windows count intervals apart that are equal and not the same; its groups do not."""
+    parts = {"month": (1, 0, 0), "days": (0, 30, 0), "hours": (0, 0, 720 * 3600 * 10**9), "day": (0, 1, 0)}
+    calls = ["histogram(d)", "list(DISTINCT d)", "mode(d)", "mode([d])", "histogram({'a': d})", "count(DISTINCT d)"]
+    calls += ["list(DISTINCT [d])", "list(DISTINCT d) FILTER (i > 0)", "round(entropy(d), 9)", "list(d)", "median(d)"]
+    measures = ", ".join(f"RUNNING {call} AS m{at}" for at, call in enumerate(calls) if not call.startswith("round"))
+    measures += f", round(RUNNING entropy(d), 9) AS m{calls.index('round(entropy(d), 9)')}"
+    shown = ", ".join(f"m{at}::VARCHAR" for at in range(len(calls)))
+    query = f"SELECT {shown} FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES {measures} ALL ROWS PER MATCH PATTERN (A+))"
+    with duckdb.connect() as connection:
+        for names in [("month", "days"), ("day", "month", "month"), ("hours", "day", "month", "day", "days", "hours")]:
+            intervals = pa.array([pa.MonthDayNano(parts[name]) for name in names], pa.month_day_nano_interval())
+            rows = pa.table({"i": range(len(names)), "d": intervals})
+            connection.register("t", rows)
+            over = f"SELECT {', '.join(f'({call})::VARCHAR' for call in calls)} FROM (FROM t ORDER BY i LIMIT ?)"
+            wanted = [connection.execute(over, [row + 1]).fetchall()[0] for row in range(len(names))]
+            assert [tuple(row.values()) for row in match_recognize(query, rows).to_pylist()] == wanted

@@ -5,10 +5,12 @@ kinds of texts. So each is first given Arrow's type that the frame's meta stands
 columns' values; by that hash rows are shuffled. Rows carry their number in the frame, by which they are put in order
 again, so that rows that are equal in ORDER BY are matched in the frame's order. Each of Dask's partitions then has
 whole partitions of the query, and is answered in memory by the worker that holds it, with a pattern cache of its own.
+What stands around the clause is answered there too, or by one task over the whole answer of the clause.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from rowpattern.counted import with_article
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from rowpattern.distributed.arguments import ClauseTexts
+    from rowpattern.distributed.cut_query import CutQuery
     from rowpattern.distributed.plan import Limits, Plan
     from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.parse.clause_arguments import Question
@@ -48,7 +51,10 @@ def match_recognize(
     """Answer a query with MATCH_RECOGNIZE over a Dask frame, lazily.
 
     Args:
-        sql: as for `rowpattern.spark.match_recognize`.
+        sql: a query that reads one table with MATCH_RECOGNIZE behind it, with PARTITION BY columns; any name in FROM
+            means the frame. What stands around the clause is DuckDB's SQL: expressions over a row, WHERE, and GROUP BY
+            with the PARTITION BY columns among its keys are computed for each of Dask's partitions; for all else the
+            clause's answer is brought together, and answered by one task.
         data: a `dask.dataframe.DataFrame`. Its dtypes say what it holds; columns of the dtype object hold texts.
         memory_limit_mb: the most memory that the query may take for one of Dask's partitions, in MB of 2**20 bytes; by
             default `max_memory_mb` of the settings in the worker's process.
@@ -58,9 +64,10 @@ def match_recognize(
 
     Returns:
         a Dask frame with the columns that `rowpattern.match_recognize` gives for the same rows in one pandas frame, in
-        the order of partitions within each of Dask's. Columns of the frame keep their dtypes. Integers and booleans
-        that are computed have pandas' dtypes with NULL (Int64, boolean), whether there is a NULL or not: what a column
-        is does not depend on the rows.
+        the order of partitions within each of Dask's; where one task answers what is around the clause, in one
+        partition of Dask's, in that order. Columns of the frame that are only shown keep their dtypes. Integers and
+        booleans that are computed have pandas' dtypes with NULL (Int64, boolean), whether there is a NULL or not: what
+        a column is does not depend on the rows.
 
     Raises:
         UnsupportedQueryError: the query cannot be spread, as for Spark.
@@ -153,7 +160,10 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     try:
         import dask.dataframe
 
-        from rowpattern.distributed.plan import Limits, plan_query
+        from rowpattern.distributed.cut_query import cut_query, has_one_clause
+        from rowpattern.distributed.gathered import empty_packed
+        from rowpattern.distributed.plan import Limits, answered_by_tasks, plan_query
+        from rowpattern.sql.execute.query import parsed_query
     except ImportError as error:
         if error.name is None or error.name.startswith("rowpattern"):
             raise
@@ -163,7 +173,13 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
         raise TypeError(f"data is {with_article(kind)}; give a Dask frame, as dask.dataframe.from_pandas makes it")
     nothing: pd.DataFrame = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
     names = [str(label) for label in nothing.columns]
-    limits = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer)
+    whole, whole_limits = question, Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer)
+    limits, cut = whole_limits, None
+    context = limits.context
+    parsed = parsed_query(question, context)
+    if has_one_clause(parsed) and not answered_by_tasks(parsed):
+        cut = cut_query(parsed, context)
+        question, limits = cut.clause, replace(limits, parameters=cut.parameters)
     plan = plan_query(question, names, lambda at: _field(nothing.iloc[:, at]), limits)
 
     given = {names[at]: nothing.dtypes.iloc[at] for at in plan.positions}
@@ -177,8 +193,21 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     )
     # The hash column itself is not sent.
     together = prepared.drop(columns=_HASH).shuffle(on=prepared[_HASH], ignore_index=True)
-    return together.map_partitions(
-        _answer, question, plan, limits, dtypes, meta=_pandas(plan.answer.empty_table(), dtypes), enforce_metadata=False
+    if cut is None:
+        meta = _pandas(plan.answer.empty_table(), dtypes)
+        return together.map_partitions(_answer, question, plan, limits, dtypes, meta=meta, enforce_metadata=False)
+    shown = whole_limits.answer(whole, plan.rows.empty_table(), stream=True).schema
+    dtypes = [_dtype(field.type, None) for field in shown]
+    parts = together.map_partitions(_answer, question, plan, limits, None, meta=empty_packed(), enforce_metadata=False)
+    return parts.repartition(npartitions=1).map_partitions(
+        _answer_around,
+        cut,
+        plan.answer,
+        replace(limits, parameters=cut.around_parameters),
+        dtypes,
+        shown,
+        meta=_pandas(shown.empty_table(), dtypes),
+        enforce_metadata=False,
     )
 
 
@@ -269,17 +298,31 @@ def _hashed(key: pa.ChunkedArray) -> Any:
     return key.fill_null(False if is_.is_boolean(key.type) else 0).to_numpy().astype(np.uint64)
 
 
-def _answer(frame: pd.DataFrame, question: Question, plan: Plan, limits: Limits, dtypes: list[Any]) -> pd.DataFrame:
-    """Answer the query over whole partitions."""
+def _answer(
+    frame: pd.DataFrame, question: Question, plan: Plan, limits: Limits, dtypes: list[Any] | None
+) -> pd.DataFrame:
+    """Answer the query over whole partitions; without dtypes, as what is brought together."""
     import numpy as np
     import pyarrow as pa
+
+    from rowpattern.distributed.gathered import packed
 
     number = frame[_NUMBER].to_numpy()
     columns = [pa.chunked_array(frame[f"c{at}"].array.__arrow_array__()) for at in range(len(plan.rows))]
     rows = pa.Table.from_arrays([values.cast(field.type) for values, field in zip(columns, plan.rows)], plan.rows.names)
     if np.any(number[1:] < number[:-1]):
         rows = rows.take(np.argsort(number, kind="stable"))
-    return _pandas(limits.answer(question, rows), dtypes, plan.answer)
+    answer = limits.answer(question, rows)
+    return packed(answer, plan.answer) if dtypes is None else _pandas(answer, dtypes, plan.answer)
+
+
+def _answer_around(  # noqa: PLR0917 - Dask passes arguments by place
+    parts: pd.DataFrame, cut: CutQuery, answer: pa.Schema, limits: Limits, dtypes: list[Any], shown: pa.Schema
+) -> pd.DataFrame:
+    """Answer what is around the clause."""
+    from rowpattern.distributed.gathered import answered_around
+
+    return _pandas(answered_around(parts, cut, answer, limits), dtypes, shown)
 
 
 def _dtype(kind: pa.DataType, origin: Any | None) -> Any:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from rowpattern.config.process import get_config
 from rowpattern.errors import QueryError, UnsupportedQueryError
 from rowpattern.sql import answer
-from rowpattern.sql.duckdb.names import named_twice
+from rowpattern.sql.duckdb.names import lowered, named_twice
 from rowpattern.sql.execute.query import bound_clause, parsed_query, projected, refuse_windows
 from rowpattern.sql.options import execution_context
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.parsed_query import ParsedQuery
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["Limits", "Plan", "plan_query", "table_named"]
+__all__ = ["Limits", "Plan", "answered_by_tasks", "plan_query", "table_named"]
 
 _DEFAULT_TASK_MEMORY_MB = 1024
 
@@ -77,6 +77,10 @@ class Limits:
             What `rowpattern.match_recognize` raises.
         """
         return answer(question, rows, {}, self._limits, stream, None)
+
+    def answer_over(self, question: Question, tables: dict[str, pa.Table]) -> Any:
+        """Answer the question over several tables, as `answer` does over one."""
+        return answer(question, None, tables, self._limits, False, None)
 
 
 @dataclass(frozen=True)
@@ -174,14 +178,27 @@ def _only_clause(parsed: ParsedQuery) -> Clause:
         "a row pattern in a window cannot be spread; write MATCH_RECOGNIZE, or answer it by rowpattern.match_recognize",
     )
     clause = parsed.clauses[-1] if parsed.clauses else None
-    is_spread = parsed.projection is not None or parsed.is_row_by_row
-    if clause is None or len(parsed.clauses) > 1 or not is_spread or clause.table is None:
+    if clause is None or len(parsed.clauses) > 1 or not answered_by_tasks(parsed) or clause.table is None:
         message = (
-            "only a SELECT from one table with one MATCH_RECOGNIZE can be spread, of columns and expressions over a "
-            "row, with WHERE; do what else is around it before, or with the answer"
+            "only a query with one MATCH_RECOGNIZE, directly behind the table, can be spread; do what else is before "
+            "it on the frame, and answer an inner clause first"
         )
         raise error_at(message, None if clause is None else clause.location, UnsupportedQueryError)
     return clause
+
+
+def answered_by_tasks(parsed: ParsedQuery) -> bool:
+    """Say whether a task with whole partitions answers all of a query for these.
+
+    So it is where the query reads single rows of the clause's answer, or groups them by the PARTITION BY columns, and
+    perhaps others: the rows of a group are in one task.
+    """
+    if parsed.projection is not None or parsed.is_row_by_row:
+        return True
+    if parsed.grouped_by is None:
+        return False
+    keys = [key.name or getattr(key.expression.node, "names", ("",))[-1] for key in parsed.clauses[0].partition_by]
+    return bool(keys) and parsed.grouped_by.issuperset(map(lowered, keys))
 
 
 def _passed_on(parsed: ParsedQuery, bound: BoundClause, columns_shown: int) -> tuple[str | None, ...]:

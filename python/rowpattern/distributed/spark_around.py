@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rowpattern.errors import QueryError, UnsupportedQueryError
-from rowpattern.sql.duckdb.names import lowered
+from rowpattern.distributed.cut_query import ANSWER, cut_query, has_one_clause
+from rowpattern.errors import QueryError
 from rowpattern.sql.execute.query import parsed_query
 from rowpattern.sql.text.rewritten import RewrittenText
-from rowpattern.sql.text.source_location import error_at
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
     from rowpattern.sql.expression.parameters import ParameterValues
     from rowpattern.sql.kinds import Parameters
     from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.text.parameters import PlacedParameter
 
 __all__ = ["AroundClause", "around_clause"]
-
-_ANSWER = "rowpattern_answer"
 
 
 class AroundClause(NamedTuple):
@@ -54,7 +50,7 @@ class AroundClause(NamedTuple):
         from pyspark.errors import AnalysisException
 
         try:
-            return session.sql(self.around, args=self.around_parameters or None, **{_ANSWER: frame})
+            return session.sql(self.around, args=self.around_parameters or None, **{ANSWER: frame})
         except AnalysisException as error:
             message = str(error).split("\n", maxsplit=1)[0]
             raise QueryError(
@@ -71,41 +67,28 @@ def around_clause(sql: str, context: ExecutionContext) -> AroundClause | None:
         QueryError: a value of a parameter is missing, or is not used.
     """
     parsed = parsed_query(sql, context)
-    if len(parsed.clauses) != 1 or parsed.projection is not None or parsed.windows or parsed.clauses[0].table is None:
+    if not has_one_clause(parsed) or parsed.projection is not None:
         return None
     (clause,) = parsed.clauses
-    if parsed.duckdb_tables:
-        name = next(iter(parsed.duckdb_tables))
-        message = f"the query around MATCH_RECOGNIZE reads the table {name}; join the answer to it"
-        raise error_at(message, parsed.tables.get(name, clause.location), UnsupportedQueryError)
+    cut = cut_query(parsed, context)
     begin, end = clause.source.begin, clause.end
-    inside = [each for each in parsed.parameters if begin <= each.begin < end]
-    outside = [each for each in parsed.parameters if not begin <= each.begin < end]
     # Spark has pipes of its own, so that it gets the text as the user wrote it.
     text = parsed.sql
     place: Callable[[int], int] = int
     if isinstance(parsed.sql, RewrittenText):
         text, place = parsed.sql.original, parsed.sql.original_place
-    names = [f":p{number}" for number in range(len(outside))]
-    places = {place(each.begin): name for each, name in zip(outside, names)}
+    names = [f":p{number}" for number in range(len(cut.outside))]
+    places = {place(each.begin): name for each, name in zip(cut.outside, names)}
     values: ParameterValues | None = context.parameters
     before = _spark_text(text[: place(begin)], places, 0)
     behind = _spark_text(text[place(end - 1) + 1 :], places, place(end - 1) + 1)
     alias = "" if clause.alias is not None or clause.source_name is None else f" AS {_backticked(clause.source_name)}"
     return AroundClause(
-        f"SELECT * FROM {parsed.sql[begin:end]}",  # noqa: S608 - the query's own text, which is read again
-        _given(inside, values, parsed.sql),
-        f"{before}{{{_ANSWER}}}{alias}{behind}",
-        {} if values is None else {name[1:]: values.value(each.name) for each, name in zip(outside, names)},
+        cut.clause,
+        cut.parameters,
+        f"{before}{{{ANSWER}}}{alias}{behind}",
+        {} if values is None else {name[1:]: values.value(each.name) for each, name in zip(cut.outside, names)},
     )
-
-
-def _given(placed: Sequence[PlacedParameter], values: ParameterValues | None, sql: str) -> Parameters:
-    """Return the values of some parameters of a query as a caller gives them: by name, or those of `?` in order."""
-    if values is None or not placed:
-        return None
-    names = [lowered(each.name) for each in placed]
-    return list(map(values.value, names)) if sql[placed[0].begin] == "?" else values.values(names)
 
 
 def _spark_text(text: str, places: Mapping[int, str], offset: int) -> str:

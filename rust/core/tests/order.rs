@@ -1,4 +1,6 @@
 //! The order of rows beside the standard library's stable sort of the values themselves.
+//!
+//! One file, as all tests make columns, and check their order, by the same code.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -366,6 +368,44 @@ fn the_first_key_of_order_by_comes_in_order_too() {
             check(&keys, 1, MANY, 2);
             let found = ordered(&keys, 1, MANY, 2, &Budget::unlimited());
             assert!(found.is_ok_and(|found| found.is_some_and(|found| found.keys.is_some())), "keys are known");
+        }
+    }
+}
+
+#[test]
+fn events_come_in_visits() {
+    // A user's events are near each other, many in one moment, so that groups of a bucket have none or dozens of them. The longer
+    // times are apart, the more bits they take: 31 and fewer, as many as fit into one number with a row's place, and more.
+    let users = numbers(40, MANY).map(|number| number % 5_000);
+    let visits = users.zip(numbers(41, MANY)).map(|(user, number)| (user, user * 7_919 % 2_592_000 + number % 40));
+    let (users, moments): (Vec<u64>, Vec<u64>) = visits.unzip();
+    let users = key(Column::Unsigned(users));
+    for scale in [1, 1_000_003, 1 << 40] {
+        let far = |moment: u64| moment as i64 * scale + (moment % 2) as i64;
+        let mut times = key(Column::Signed(moments.iter().copied().map(far).collect()));
+        times.descending = scale == 1_000_003;
+        check(&[users.clone(), times], 1, MANY, 2);
+    }
+}
+
+#[test]
+fn a_range_that_was_guessed_is_looked_at() {
+    // Of the many rows some are looked at; these are in none of the stretches.
+    let at = [MANY / 2 - 1, MANY - 1, 777];
+    let least = 1_000_000_u64;
+    for (name, others) in [
+        ("below and above", [0, least * 1000, u64::MAX]),
+        ("just outside", [least - 50 * 8, least + 2_050 * 8, least]),
+        ("between two steps", [least + 4, least + 12, least + 801]),
+    ] {
+        let mut values: Vec<_> = numbers(50, MANY).map(|number| least + number % 2_000 * 8).collect();
+        at.iter().zip(others).for_each(|(&row, other)| values[row] = other);
+        for (descending, has_nulls) in [(false, false), (true, false), (false, true), (true, true)] {
+            println!("{name}, descending {descending}, NULLs {has_nulls}");
+            let mut one = key(Column::Unsigned(values.clone()));
+            (one.descending, one.nulls_first) = (descending, descending);
+            one.valid = has_nulls.then(|| numbers(51, MANY).map(|number| !number.is_multiple_of(3)).collect());
+            check(&[one], 0, MANY, 2);
         }
     }
 }

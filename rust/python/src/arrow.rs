@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use rowpattern_core::memory::OutOfMemory;
 
 use super::errors::{out_of_memory, rows_error};
+use super::views::{self, MOST_INLINE_BYTES, VIEW_BYTES};
 
 /// A type with the name that it has in a record or schema.
 pub struct Field {
@@ -314,10 +315,10 @@ impl Text {
             Self::Small { offsets, bytes } => between(offsets, bytes, row),
             Self::Large { offsets, bytes } => between(offsets, bytes, row),
             Self::Views { views, buffers } => {
-                let view = views.get(row.checked_mul(16)?..)?.first_chunk::<16>()?;
+                let view = views.get(row.checked_mul(VIEW_BYTES)?..)?.first_chunk::<VIEW_BYTES>()?;
                 let number = |at: usize| view[at..].first_chunk().map(|four| i32::from_ne_bytes(*four));
                 let length = usize::try_from(number(0)?).ok()?;
-                if length <= 12 {
+                if length <= MOST_INLINE_BYTES {
                     return view.get(4..4 + length);
                 }
                 let (buffer, from) = (usize::try_from(number(8)?).ok()?, usize::try_from(number(12)?).ok()?);
@@ -333,7 +334,9 @@ impl Text {
         match self {
             Self::Small { offsets, bytes } => throughout(offsets, bytes, rows),
             Self::Large { offsets, bytes } => throughout(offsets, bytes, rows),
-            Self::Views { .. } => rows.into_iter().all(|row| self.bytes(row).is_some_and(<[u8]>::is_ascii)),
+            Self::Views { views, .. } => {
+                views::all_ascii(views, rows, |row| self.bytes(row).is_some_and(<[u8]>::is_ascii))
+            }
         }
     }
 }

@@ -8,11 +8,9 @@ use rowpattern_core::expression::TextRows;
 use rowpattern_core::order::{BitSlice, KeyChunk, KeyTexts, KeyValues, LONG, MOST_SHORT_BYTES, Short, short, short_of};
 
 use super::arrow::{ArrowArray, FixedBytes, FixedValues, Integers, StoredValues, Text, Values, index};
+use super::views::{MOST_INLINE_BYTES, VIEW_BYTES};
 
 const DAY_MILLISECONDS: i64 = 86_400_000;
-/// A view of a text, and the longest text that stands in its view.
-const VIEW_BYTES: usize = 16;
-const MOST_INLINE_BYTES: usize = 12;
 
 impl KeyTexts for Text {
     fn bytes_of(&self, row: usize) -> Option<&[u8]> {
@@ -57,20 +55,32 @@ impl KeyTexts for Text {
             Self::Views { views, .. } => {
                 let begin = rows.start.checked_mul(VIEW_BYTES).ok_or(rows.start)?;
                 let (views, _) = views.get(begin..).unwrap_or_default().as_chunks::<VIEW_BYTES>();
-                let first = rows.start;
-                for (row, view) in rows.clone().zip(views) {
-                    let view = u128::from_le_bytes(*view);
-                    let length = view as u32 as usize;
-                    found.push(if valid.is_some_and(|valid| !valid.get(row)) {
-                        short_of(&[0; 16], 0)
-                    } else if length <= MOST_INLINE_BYTES {
-                        // The text stands behind its length.
-                        short_of(&(view >> u32::BITS).to_le_bytes(), length)
-                    } else if length > MOST_SHORT_BYTES {
-                        LONG
-                    } else {
-                        short(self.bytes(row).ok_or(row)?)
-                    });
+                let (first, before) = (rows.start, found.len());
+                let mut longest = 0;
+                if valid.is_none() {
+                    // Mostly all texts stand in their views, behind their lengths.
+                    found.extend(views.iter().take(rows.len()).map(|view| {
+                        let view = u128::from_le_bytes(*view);
+                        let length = view as u32 as usize;
+                        longest = longest.max(length);
+                        short_of(&(view >> u32::BITS).to_le_bytes(), length.min(MOST_INLINE_BYTES))
+                    }));
+                }
+                if valid.is_some() || longest > MOST_INLINE_BYTES {
+                    found.truncate(before);
+                    for (row, view) in rows.clone().zip(views) {
+                        let view = u128::from_le_bytes(*view);
+                        let length = view as u32 as usize;
+                        found.push(if valid.is_some_and(|valid| !valid.get(row)) {
+                            short_of(&[0; 16], 0)
+                        } else if length <= MOST_INLINE_BYTES {
+                            short_of(&(view >> u32::BITS).to_le_bytes(), length)
+                        } else if length > MOST_SHORT_BYTES {
+                            LONG
+                        } else {
+                            short(self.bytes(row).ok_or(row)?)
+                        });
+                    }
                 }
                 if rows.len() > views.len() {
                     return Err(first + views.len());

@@ -54,6 +54,7 @@ mod signals;
 mod sinks;
 mod taken_columns;
 mod typed_columns;
+mod views;
 mod weight;
 
 use pyo3::prelude::*;

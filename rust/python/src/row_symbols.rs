@@ -7,7 +7,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::budget::Tick;
 use rowpattern_core::expression::{
-    Before, ColumnTable, RowCondition, SymbolsError, Type, ValueColumn, keep_conditions, keep_text_conditions,
+    Before, ByteRows, ColumnTable, RowCondition, SymbolsError, Type, ValueColumn, keep_byte_conditions,
+    keep_conditions, keep_text_conditions,
 };
 use rowpattern_core::rows::{Partitions, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
@@ -18,12 +19,15 @@ use super::booleans::{Booleans, Run};
 use super::cancel_argument::{Cancel, account};
 use super::counted::{counted, there_are_rows};
 use super::errors::{QueryError, problem, rows_error};
-use super::key_columns::ChunkTexts;
+use super::key_columns::{self, ChunkTexts};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::pattern::Pattern;
 use super::typed_columns::typed_column;
 use super::{ffi, nodes, readers};
+
+/// Conditions of fewer rows are computed in less time than those of each number of eight bits.
+const MANY_ROWS: usize = 1 << 10;
 
 /// Which variables' conditions hold at each row, for one match: `Pattern.match` and the like take it as `rows`.
 ///
@@ -337,7 +341,7 @@ impl OverColumns {
     /// for each different text.
     fn keep_in_table(mut self, making: &Making<'_>, symbols: &mut SymbolsBuilder) -> PyResult<()> {
         for column in 0..self.types.len() {
-            if self.has_kept_texts(making, symbols, column)? {
+            if self.has_kept_texts(making, symbols, column)? || self.has_kept_bytes(making, symbols, column)? {
                 self.programs.retain(|program| program.columns() != [column]);
             }
         }
@@ -370,6 +374,42 @@ impl OverColumns {
         making
             .without_lock(|tick| keep_text_conditions(symbols, &chunks, &conditions, place, threads, budget, tick))
             .map(|()| true)
+    }
+
+    /// Whether the conditions that read this column alone were computed, once for each number of eight bits.
+    fn has_kept_bytes(&self, making: &Making<'_>, symbols: &mut SymbolsBuilder, column: usize) -> PyResult<bool> {
+        let conditions: Vec<_> = self.programs.iter().filter(|program| program.columns() == [column]).collect();
+        let Some(chunks) = self.bytes(column).filter(|_| !conditions.is_empty()) else { return Ok(false) };
+        making.same_rows(chunks.iter().map(|chunk| chunk.numbers.len()).sum(), &self.name(column))?;
+        let (place, threads, budget) = ((column, self.types.len()), making.threads, &making.limits.budget);
+        let mut are_kept = false;
+        making.without_lock(|tick| {
+            are_kept = keep_byte_conditions(symbols, &chunks, &conditions, place, threads, budget, tick)?;
+            Ok(())
+        })?;
+        Ok(are_kept)
+    }
+
+    /// A column as numbers of eight bits; None where it has others, or few rows.
+    fn bytes(&self, column: usize) -> Option<Vec<ByteRows<'_>>> {
+        let (kind, chunks) = (*self.types.get(column)?, self.arrays.get(column)?);
+        let is_of = |least: i128, most| kind == Type::Rank || kind.whole_range() == Some((least, most));
+        if chunks.iter().map(|chunk| chunk.rows).sum::<usize>() < MANY_ROWS {
+            return None;
+        }
+        let bytes = chunks.iter().filter(|chunk| chunk.rows > 0).map(|chunk| {
+            let valid = key_columns::bits(chunk.valid.as_ref());
+            match &chunk.values {
+                Values::Integers(Integers::U8(numbers)) if is_of(0, u8::MAX.into()) => {
+                    Some(ByteRows { valid, numbers, are_signed: false })
+                }
+                Values::Integers(Integers::I8(numbers)) if is_of(i8::MIN.into(), i8::MAX.into()) => {
+                    Some(ByteRows { valid, numbers: numbers.inner().as_slice(), are_signed: true })
+                }
+                _ => None,
+            }
+        });
+        bytes.collect()
     }
 
     /// A column as texts; None where it has others, or texts in an encoding that is read otherwise.

@@ -16,6 +16,7 @@ from rowpattern.errors import QueryError, QueryLimitError, RowPatternError
 from rowpattern.sql.arrow.categories import marked_ordered
 from rowpattern.sql.arrow.encodings import for_duckdb
 from rowpattern.sql.arrow.sizes import size_bytes
+from rowpattern.sql.duckdb.beyond_arrow import kept_exactly
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.exchange import casts_to, check_column_names, relation_reader
 from rowpattern.sql.duckdb.failures import failure
@@ -172,13 +173,20 @@ class Database:
             self._others[time_zone] = found
         return found
 
-    def register(self, name: str, table: Any, labels: Mapping[str, Sequence[str]] | None = None) -> None:
+    def register(
+        self,
+        name: str,
+        table: Any,
+        labels: Mapping[str, Sequence[str]] | None = None,
+        types: Mapping[str, str] | None = None,
+    ) -> None:
         """Make a table known under a name, in place of what had it.
 
         Args:
             name: the name.
             table: an Arrow table or a reader.
             labels: the ordered categories of a reader's columns.
+            types: as for `project`.
 
         Raises:
             QueryError: DuckDB has no type for one of its columns, or two of their names differ in the case of letters
@@ -187,19 +195,20 @@ class Database:
         check_column_names(table.schema.names)
         given = for_duckdb(table)
         enums = enum_columns(given, labels)
+        casts = None if types is None else casts_to(given, types)
         try:
             # In the main thread DuckDB would make an error of its own of the exception that a signal raises.
-            self._within_limits(lambda: self._register(name, given, enums))
+            self._within_limits(lambda: self._register(name, given, enums, casts))
         except QueryLimitError:
             raise
         except QueryError as error:
             raise QueryError(f"the table cannot be given to DuckDB: {error}") from None
 
-    def _register(self, name: str, given: Any, enums: str | None) -> None:
+    def _register(self, name: str, given: Any, enums: str | None, casts: str | None) -> None:
         if name in self._views:
             self._connection.execute(f"DROP VIEW {quoted(name)}")
             self._views.discard(name)
-        if enums is None:
+        if enums is None and casts is None:
             self._connection.register(name, given)
             self._registered.add(name)
             return
@@ -207,7 +216,8 @@ class Database:
         self._connection.register(own, given)
         self._registered.add(own)
         self._connection.unregister(name)
-        self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {enums} FROM {quoted(own)}")
+        typed = quoted(own) if enums is None else f"(SELECT {enums} FROM {quoted(own)})"
+        self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {casts or '*'} FROM {typed}")
         self._views.add(name)
 
     def end(self, error: BaseException | None) -> None:
@@ -258,9 +268,16 @@ class Database:
         return self.typed_query(sql, parameters, counted=counted)[0]
 
     def typed_query(
-        self, sql: str, parameters: dict[str, Any] | None = None, *, counted: bool = False
+        self, sql: str, parameters: dict[str, Any] | None = None, *, counted: bool = False, kept: bool = False
     ) -> tuple[pa.Table, list[Any]]:
-        """Run a query as `query` does, and return with its answer DuckDB's types of the columns."""
+        """Run a query as `query` does, and return with its answer DuckDB's types of the columns.
+
+        Args:
+            sql: the query.
+            parameters: the values that are bound to its parameters.
+            counted: as for `query`.
+            kept: whether the answer is to be registered with these types, and has texts of what Arrow does not hold.
+        """
         given: dict[str, Any] = {} if parameters is None else {"params": parameters}
 
         def hold(batch: pa.RecordBatch) -> None:
@@ -268,7 +285,8 @@ class Database:
 
         def answered() -> tuple[pa.Table, list[Any]]:
             relation = self._connection.sql(sql, **given)
-            return arrow_table(relation, hold if counted else None), relation.types
+            shown = kept_exactly(relation) if kept else relation
+            return arrow_table(shown, hold if counted else None), relation.types
 
         return self._within_limits(answered)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowpattern.sql.arrow.categories import empty_column, is_ordered, labels_of, marked
+from rowpattern.sql.duckdb.beyond_arrow import in_arrows_range
 from rowpattern.sql.duckdb.names import quoted
-from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

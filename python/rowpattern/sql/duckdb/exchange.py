@@ -8,8 +8,8 @@ from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
+from rowpattern.sql.duckdb.beyond_arrow import in_arrows_range
 from rowpattern.sql.duckdb.names import lowered, quoted
-from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

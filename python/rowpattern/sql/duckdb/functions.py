@@ -14,6 +14,7 @@ __all__ = [
     "LAMBDA_FUNCTIONS",
     "NAMES_FIELDS",
     "OPERATORS",
+    "RANDOM",
     "REFUSED",
     "SCALARS",
     "TABLE_FUNCTIONS",
@@ -105,12 +106,18 @@ WINDOWS = frozenset(
     """.split()
 )
 
+#: Each call gives another value.
+RANDOM = frozenset({"gen_random_uuid", "random", "uuid", "uuidv4", "uuidv7"})
+
 #: Without an argument that differs they give another value in another query, or at another place.
-CHANGING = frozenset(
-    """
-    age ago current_date current_localtime current_localtimestamp error gen_random_uuid get_current_time
-    get_current_timestamp now random today transaction_timestamp uuid uuidv4 uuidv7
+CHANGING = (
+    frozenset(
+        """
+    age ago current_date current_localtime current_localtimestamp error get_current_time
+    get_current_timestamp now today transaction_timestamp
     """.split()
+    )
+    | RANDOM
 )
 
 #: Functions of one row that are refused in MATCH_RECOGNIZE: `alias` would show one of our names, as columns are renamed

@@ -13,6 +13,7 @@ from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.arrow.casting import appended
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.bind.references import MatchNumber, RowClassifier
+from rowpattern.sql.execute.equal_intervals import has_equal_intervals, over_rows_before
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.time_zones import in_columns_zone
 from rowpattern.sql.execute.typed_parameters import running_with_values
@@ -136,14 +137,23 @@ class Aggregation:
         """Compute aggregates over the rows of matches up to each row."""
         if not running:
             return
-        window = 'OVER (PARTITION BY "match" ORDER BY "row" ROWS UNBOUNDED PRECEDING)'
-        calls = ", ".join(f"{each.sql} {window}" for _, each in running)
-        found = using.query(f'SELECT {calls} FROM "rowpattern rows" ORDER BY "row"')
+        equal = {
+            name for name, values in zip(self._table.column_names, self._table.columns) if has_equal_intervals(values)
+        }
+        grouped = [(item, each) for item, each in running if equal.intersection(name for name, _ in item.reads)]
+        windowed = [pair for pair in running if pair not in grouped]
+        columns: list[pa.ChunkedArray] = []
+        if windowed:
+            window = 'OVER (PARTITION BY "match" ORDER BY "row" ROWS UNBOUNDED PRECEDING)'
+            calls = ", ".join(f"{each.sql} {window}" for _, each in windowed)
+            columns += using.query(f'SELECT {calls} FROM "rowpattern rows" ORDER BY "row"').columns
+        if grouped:
+            columns += over_rows_before([each.sql for _, each in grouped], self._table, using)
         place = None
         if self._items.shown != self._of_rows.shown:
             (place,) = self._items.read_numbers(("place",))
-            place = place.fill_null(found.num_rows)
-        for (item, each), values in zip(running, found.columns):
+            place = place.fill_null(len(columns[0]))
+        for (item, each), values in zip([*windowed, *grouped], columns, strict=True):
             self._found[item] = each.named(self._taken(values, nothing[item], place))
 
     def _taken(self, values: pa.ChunkedArray, of_nothing: pa.ChunkedArray, place: pa.Array | None) -> pa.ChunkedArray:

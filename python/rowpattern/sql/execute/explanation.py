@@ -108,6 +108,9 @@ def explained(
             bound = each.window.bound
             placed = placements(bound, without_values_away(bound, each.columns.seen, using), using)
         lines += _window(parsed, each, placed)
+    if parsed.shared:
+        made = counted(len(parsed.shared), "table")
+        lines.append(f"before: {made} of WITH, computed once for several parts of the query that read them")
     lines.append(_around(parsed))
     if analyze:
         lines += ["steps", *("  " + line for line in _steps(context.steps))]

@@ -11,6 +11,7 @@ from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.bind.clause import bind
 from rowpattern.sql.bind.parameters import bound_with_values, parameters_key, with_types
 from rowpattern.sql.bind.scope import Columns
+from rowpattern.sql.duckdb.beyond_arrow import is_kept_as_text
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.execute.window_steps import WindowSteps
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parsed_query import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery, TextKey
     from rowpattern.sql.runtime.context import ExecutionContext
 
 __all__ = [
@@ -232,6 +233,8 @@ class QueryExecution:
         self._context = context
         # What the text around clauses may read, and which of it each connection knows.
         self._readable: dict[str, Any] = {}
+        # DuckDB's types of those that it has computed, where Arrow may have others.
+        self._types: dict[str, dict[str, str]] = {}
         self._known: dict[int, set[str]] = {}
         self.windows: WindowSteps | None = None
         if parsed.windows:
@@ -289,8 +292,12 @@ class QueryExecution:
         """Return the table before a clause."""
         if clause.table is not None:
             return self._tables[clause.table]
+        shared = self._parsed.shared_sources.get(clause.number)
         try:
-            rows = self._text(clause.number, self._parsed.sources[clause.number])
+            if shared is None or not self._is_plain(shared):
+                rows = self._text(clause.number, self._parsed.sources[clause.number])
+            else:
+                rows = self._readable[shared]
         except QueryError as error:
             raise _of_outer_column(clause, error) from None
         try:
@@ -300,22 +307,43 @@ class QueryExecution:
             message = f"{error}: by USING behind a join, or by AS in a subquery"
             raise error_at(message, clause.location, QueryError) from None
 
-    def _text(self, number: int | None, sql: str) -> Any:
-        """Answer the text before a clause, by the clause's number, or the whole query's (None)."""
+    def _share(self, name: str) -> None:
+        """Compute a table of a WITH list that several texts read, where it was not computed yet."""
+        if name not in self._readable:
+            rows, types = self._typed_text(name, self._parsed.shared[name], kept=True)
+            self._types[name] = dict(zip(rows.column_names, map(str, types)))
+            self._readable[name] = rows
+
+    def _is_plain(self, name: str) -> bool:
+        """Say whether the rows of a table that several texts read, which is computed, are what DuckDB would give."""
+        self._share(name)
+        return not any(map(is_kept_as_text, self._types[name].values()))
+
+    def _text(self, number: TextKey, sql: str) -> pa.Table:
+        """Answer one of the query's texts; the one before a clause has the clause's number."""
+        return self._typed_text(number, sql)[0]
+
+    def _typed_text(self, number: TextKey, sql: str, *, kept: bool = False) -> tuple[pa.Table, Sequence[object]]:
+        for name in self._parsed.shared_reads.get(number, ()):
+            self._share(name)
         steps = self._parsed.windows.get(number, ())
         if self.windows is None or not steps:
-            return self._query(sql)
+            return self._typed_query(sql, None, kept=kept)
         for step in steps:
             self._readable[step.table] = self.windows.answer(step)
         try:
-            return self._query(self.windows.filled(sql), sql)
+            return self._typed_query(self.windows.filled(sql), sql, kept=kept)
         except QueryLimitError:
             raise
         except QueryError as error:
             raise type(error)(self.windows.with_written_texts(str(error))) from None
 
-    def _query(self, sql: str, text: str | None = None) -> Any:
+    def _query(self, sql: str, text: str | None = None) -> pa.Table:
         """Execute SQL; `text` is that of the query from which it was made, where it was changed."""
+        return self._typed_query(sql, text)[0]
+
+    def _typed_query(self, sql: str, text: str | None, *, kept: bool = False) -> tuple[pa.Table, Sequence[object]]:
+        """Execute SQL as `_query` does, and return with the answer DuckDB's types of its columns."""
         for name in self._parsed.duckdb_tables:
             if name not in self._readable:
                 self._readable[name] = self._tables[name].arrow()
@@ -324,19 +352,19 @@ class QueryExecution:
         known = self._known.setdefault(id(using), set())
         for name, table in self._readable.items():
             if name not in known:
-                using.register(name, table)
+                using.register(name, table, types=self._types.get(name))
                 known.add(name)
         with self._context.step("query", sum(table.rows for table in self._tables.values())):
             try:
                 values = bound_values(self._parsed, text or sql, self._context)
-                found, types = using.typed_query(sql, values, counted=True)
+                found, types = using.typed_query(sql, values, counted=True, kept=kept)
             except QueryError as error:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
                     raise QueryError(message) from None
                 raise
             found = with_own_types(found, types, self._readable.values())
-            return named_after(found, zone, [table.schema for table in self._readable.values()])
+            return named_after(found, zone, [table.schema for table in self._readable.values()]), types
 
 
 def _of_outer_column(clause: Clause, error: QueryError) -> QueryError:

@@ -17,6 +17,8 @@ import pyarrow as pa
 from rowpattern.errors import QueryCancelledError, QueryError, UnsupportedQueryError
 from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.duckdb.connection import database, spilling_database
+from rowpattern.sql.duckdb.functions import RANDOM
+from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.duckdb.spill_directory import remove_left_behind
 from rowpattern.sql.execute.gathering import gathered_batches, given_away, partition_blocks
 from rowpattern.sql.execute.output import answer_clause
@@ -48,7 +50,7 @@ from rowpattern.sql.execute.stream_blocks import PartitionBlocks
 from rowpattern.sql.execute.text_parameters import with_constants
 from rowpattern.sql.execute.time_zones import column_zones
 from rowpattern.sql.expression.write import quoted
-from rowpattern.sql.parse.parsed_query import result_name
+from rowpattern.sql.parse.parsed_query import result_name, shared_rows
 from rowpattern.sql.runtime.reports import report_end
 from rowpattern.sql.tables.answer_reader import AnswerReader
 from rowpattern.sql.tables.answers import AnswerColumn, answer_values
@@ -56,6 +58,7 @@ from rowpattern.sql.tables.reading import counted_batches, lent_batches, supervi
 from rowpattern.sql.tables.streams import batch_rows, read_stream
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import error_at, nesting_limited
+from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.parse.clause import Clause
     from rowpattern.sql.parse.clause_arguments import Question
-    from rowpattern.sql.parse.parsed_query import ParsedQuery
+    from rowpattern.sql.parse.parsed_query import ParsedQuery, TextKey
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.streams import Stream
 
@@ -87,9 +90,27 @@ def stream_query(
             "a stream is answered by one MATCH_RECOGNIZE; answer the inner one first, and give that to the outer one"
         )
         raise error_at(message, location, UnsupportedQueryError)
+    _refuse_random_tables(parsed)
     streams = tables_of(parsed, data, named, lambda value, name: read_stream(value, name, context))
     streamed = _StreamedQuery(parsed, streams, context, in_order=in_order)
     return AnswerReader(streamed.schema, streamed.batches())
+
+
+def _refuse_random_tables(parsed: ParsedQuery) -> None:
+    """Refuse tables of WITH lists that would have other rows for the clause than around it.
+
+    Raises:
+        UnsupportedQueryError: there is one.
+    """
+    for text in parsed.shared.values():
+        tokens = tokens_of(text)
+        for word in (each.text for each, behind in zip(tokens, tokens[1:]) if behind.is_sign("(")):
+            if lowered(word) in RANDOM:
+                message = (
+                    f"a table of the WITH list has {word}(), and a stream computes it for the clause and again for "
+                    "what is around it; answer without stream, or give its rows as a table"
+                )
+                raise error_at(message, parsed.clauses[0].location, UnsupportedQueryError)
 
 
 class _StreamedQuery:
@@ -133,7 +154,7 @@ class _StreamedQuery:
                 self._register(outer, empty=True)
                 outer.register(result_name(self._clause), answer)
                 self._check_reads()
-                self.schema = self._plain(outer.query(self._text(parsed.outer))).schema
+                self.schema = self._plain(outer.query(self._text(None))).schema
         sorts = not in_order and bool(self._bound.partition_by or self._bound.order_by)
         self._sorts = sorts or self._clause.table is None
         self._number = "row"
@@ -171,12 +192,20 @@ class _StreamedQuery:
             return empty_table(stream.schema, stream.labels)
         self._check_reads()
         self._register(using, empty=True)
-        found = using.query(self._text(self._parsed.sources[self._clause.number]))
+        found = using.query(self._text(self._clause.number))
         return plain_table(named_after(found, self._source_zone, self._schemas))
 
-    def _text(self, text: str) -> str:
-        """Return a text around the clause with the values of its parameters."""
-        return with_constants(self._parsed, text, self._context)
+    def _text(self, key: TextKey) -> str:
+        """Return a text around the clause with the values of its parameters.
+
+        Tables of WITH lists that other texts read too are computed for each: none has to fit into memory.
+        """
+        parsed = self._parsed
+        text = parsed.shared[key] if isinstance(key, str) else parsed.outer if key is None else parsed.sources[key]
+        text = with_constants(parsed, text, self._context)
+        for name in parsed.shared_reads.get(key, ()):
+            text = text.replace(shared_rows(name), f"({self._text(name)})")
+        return text
 
     def _plain(self, table: pa.Table) -> pa.Table:
         """Return what DuckDB gave around the clause in the types of an answer."""
@@ -252,7 +281,7 @@ class _StreamedQuery:
         using = stack.enter_context(spilling_database(self._parts["outer"], self._outer_zone))
         self._register(using, empty=False)
         using.register(result_name(self._clause), self._reader(self._answer_schema, answers), self._answer_labels)
-        for batch in using.stream(self._text(self._parsed.outer), batch_rows(self.schema)):
+        for batch in using.stream(self._text(None), batch_rows(self.schema)):
             yield from cast_table(self._plain(pa.Table.from_batches([batch])), self.schema).to_batches()
 
     def _ordered(self, stack: contextlib.ExitStack) -> Iterator[pa.Table]:
@@ -270,7 +299,7 @@ class _StreamedQuery:
         self._register(using, empty=False)
         by = (*self._bound.partition_by, *self._bound.order_by)
         keys = [] if self._in_order else [f"{key.sql} {key.direction}" for key in by]
-        source = self._text(self._parsed.sources[clause.number])
+        source = self._text(clause.number)
         sql = f"SELECT {', '.join(map(quoted, names))} FROM ({source}){order_by(keys)}"
         report_sort(context, done=False)
         return map(

@@ -187,6 +187,7 @@ class Clause(Record, frozen=False):
         number: from 0, in the order in which clauses are answered: inner ones first.
         source: the text of the table before the clause.
         table: that table's name, where it is a name (with an alias or without one) and nothing else.
+        made: the same where a WITH list makes the table, as names of tables are compared.
         source_name: what the table before the clause is called: its alias, or its name; None where it has neither.
         within: how far a match reaches at most, in the first key of ORDER BY; None where nothing says it.
         end: the character behind the clause, before its alias.
@@ -224,6 +225,7 @@ class Clause(Record, frozen=False):
     common: list[CommonTables] = field(default_factory=list)
     given: list[GivenCondition] = field(default_factory=list)
     given_measures: dict[str, str] = field(default_factory=dict)
+    made: str | None = None
     parameters: ClauseParameters | None = None
     pattern_source: Composed | None = None
 

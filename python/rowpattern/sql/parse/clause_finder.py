@@ -7,12 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from rowpattern.errors import QuerySyntaxError, UnsupportedQueryError
+from rowpattern.sql.duckdb.functions import RANDOM
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import JOIN_WORDS, NOT_A_NAME
 from rowpattern.sql.parse.lateral import name_outer_columns
 from rowpattern.sql.parse.other_systems import instead_of_word
+from rowpattern.sql.parse.shared_tables import shared_tables
 from rowpattern.sql.parse.table_alias import alias_at, called, names_in_from
 from rowpattern.sql.parse.window import FoundWindows
 from rowpattern.sql.parse.with_list import IN_A_RECURSION, WithLists, read_with_list
@@ -23,9 +25,10 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at
 from rowpattern.sql.text.tokens import closing_brackets, outside_brackets, query_end, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rowpattern.sql.parse.clause import Clause
+    from rowpattern.sql.parse.shared_tables import SharedTable
     from rowpattern.sql.parse.window import PatternWindow, WindowMarks
     from rowpattern.sql.parse.with_list import WithList
     from rowpattern.sql.text.tokens import Token
@@ -61,11 +64,13 @@ class FoundClauses(Record):
         clauses: inner ones first.
         whole: the whole text with those that stand directly in it.
         windows: those with row patterns.
+        shared: tables of WITH lists that are computed once for several texts.
         with_lists: all WITH lists.
     """
 
     clauses: list[Clause]
     whole: TextPiece
+    shared: list[SharedTable]
     windows: FoundWindows
     with_lists: WithLists
 
@@ -93,7 +98,7 @@ def find_clauses(sql: str, marks: WindowMarks, check: Callable[[], None] = no_li
     if any(token.word in {"OVER", "WINDOW"} for token in tokens):
         finder_module = imported("rowpattern.sql.parse.window_finder")
         windows = finder_module.find_windows(sql, tokens, finder.closing, marks, check)
-    return FoundClauses(*finder.find_clauses(windows.windows), windows, finder.with_lists)
+    return FoundClauses(*finder.find_clauses(windows.windows, check), windows, finder.with_lists)
 
 
 class _ClauseFinder:
@@ -116,8 +121,10 @@ class _ClauseFinder:
         # Windows with subqueries, by where they begin in the text.
         self._windows: dict[int, PatternWindow] = {}
 
-    def find_clauses(self, windows: Sequence[PatternWindow]) -> tuple[list[Clause], TextPiece]:
-        """Find the clauses, and which WITH lists the windows see that have subqueries."""
+    def find_clauses(
+        self, windows: Sequence[PatternWindow], check: Callable[[], None]
+    ) -> tuple[list[Clause], TextPiece, list[SharedTable]]:
+        """Find the clauses, which WITH lists windows with subqueries see, and what of all these lists is shared."""
         self._windows = {each.clause.location.offset: each for each in windows if each.clause.has_subqueries}
         last = query_end(self._tokens)
         for token in self._tokens[:last]:
@@ -137,11 +144,16 @@ class _ClauseFinder:
             if clause.outer is not None:
                 pieces.append(clause.outer.piece)
         pieces += [piece for each in windows for common in each.clause.common for piece in common.pieces]
+        places = [each.clause.location.offset for each in windows]
+        shared = shared_tables(self._tokens[:last], self._clauses, places, self.with_lists, check)
+        definitions = [piece for each in shared for common in each.common for piece in common.pieces]
+        self._count_copied(definitions, self._tokens[0])
+        pieces += definitions
         begins = [clause.source.begin for clause in by_begin]
         for piece in pieces:
             among = by_begin[bisect_left(begins, piece.begin) : bisect_left(begins, piece.end)]
             piece.clauses = _outermost([clause for clause in among if clause.end <= piece.end])
-        return self._clauses, text
+        return self._clauses, text, shared
 
     def _fail(self, message: str, token: Token) -> QuerySyntaxError:
         return error_at(message, SourceLocation(self._sql, token.begin), QuerySyntaxError)
@@ -233,18 +245,21 @@ class _ClauseFinder:
         if not names.isdisjoint(self.with_lists.recursions(source.begin)):
             # In the clause's texts the name would mean the table of an outer list.
             raise error_at(IN_A_RECURSION, location, UnsupportedQueryError)
-        if name is not None and lowered(name) in names:
+        made = None if name is None or lowered(name) not in names else lowered(name)
+        if made is not None:
             name = None
         clause = ClauseReader(self._sql, self._tokens, self.closing, at + 2, closing).read(
             source, name, source_name, location
         )
         clause.alias = alias_at(self._tokens, closing + 1, len(self._tokens))
+        clause.made = made
         conditions = self._conditions(closing + 1, end) if self._outer and self._word(table - 1) == "FROM" else []
         for around in reversed(self._outer):
             tokens = self._tokens[table:closing]
             name_outer_columns(clause, self._outer_tables(*around), self._sql, tokens, conditions)
             if clause.outer is not None:
                 name = clause.table
+                self._refuse_other_rows(*around)
                 break
         clause.has_subqueries = bool(clause.subqueries())
         if name is None or clause.has_subqueries:
@@ -272,11 +287,15 @@ class _ClauseFinder:
 
     def _common(self, seen: list[WithList], token: Token) -> list[CommonTables]:
         """Return WITH lists as what is copied into the texts of a clause, or a window, that begins with a token."""
-        self._copied += sum(each.tables[-1].end - each.tables[0].begin for each in seen)
+        found = [CommonTables(each.recursive, [TextPiece(one.begin, one.end) for one in each.tables]) for each in seen]
+        self._count_copied((piece for common in found for piece in common.pieces), token)
+        return found
+
+    def _count_copied(self, pieces: Iterable[TextPiece], token: Token) -> None:
+        self._copied += sum(each.end - each.begin for each in pieces)
         if self._copied > _MOST_COPIED:
             message = "the tables before clauses see too long a WITH list; pass what it makes as tables"
             raise self._fail(message, token)
-        return [CommonTables(each.recursive, [TextPiece(one.begin, one.end) for one in each.tables]) for each in seen]
 
     def _outer_tables(self, begin: int, end: int) -> OuterTables:
         """Return what stands before LATERAL, of which the last comma or JOIN is no part."""
@@ -285,6 +304,21 @@ class _ClauseFinder:
         names = names_in_from(self._tokens[at] for at in self._outside_brackets(begin, end))
         piece = TextPiece(self._tokens[begin].begin, self._tokens[end - 1].end)
         return OuterTables(piece, frozenset(map(lowered, names)))
+
+    def _refuse_other_rows(self, begin: int, end: int) -> None:
+        """Refuse tables before LATERAL that are others each time: they are computed for the clause and around it."""
+        for at in range(begin, end):
+            token = self._tokens[at]
+            if token.word != "TABLESAMPLE" and not (lowered(token.text) in RANDOM and self._is_sign(at + 1, "(")):
+                continue
+            if any(each.source.begin <= token.begin < each.end for each in self._clauses):
+                # A clause is answered once.
+                continue
+            message = (
+                f"{token.text} gives other rows for the clause in LATERAL than around it; write the table in WITH, "
+                "where it is computed once, and its name here"
+            )
+            raise error_at(message, SourceLocation(self._sql, token.begin), UnsupportedQueryError)
 
     def _table(self, begin: int, end: int) -> tuple[str | None, str | None]:
         """Look at the tokens before a clause: a table with or without an alias.

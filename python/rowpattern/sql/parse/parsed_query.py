@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
+from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.records import Record, field
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from rowpattern.sql.text.parameters import PlacedParameter
     from rowpattern.sql.text.source_location import SourceLocation
 
-__all__ = ["OWN_NAMES", "ParsedQuery", "result_name", "step_number"]
+__all__ = ["OWN_NAMES", "ParsedQuery", "TextKey", "result_name", "shared_name", "shared_rows", "step_number"]
+
+#: Tells the texts of a query apart: None for that of the whole query.
+TextKey = Union[int, str, None]
 
 #: Names of tables that this package registers for a query begin with this; no other table's name may.
 OWN_NAMES = "rowpattern "
@@ -35,13 +39,20 @@ class ParsedQuery(Record):
         made_later: those of them that a WITH list makes too, but behind a place that reads one.
         duckdb_tables: those that `outer`, `sources` and `subqueries` read, each with how often one of these texts names
             it at most.
+        shared: what DuckDB executes for each table of a WITH list that is computed once, by the name under which it
+            knows the rows.
+        shared_sources: which of these is the table before a clause, by the clause's number.
+        shared_reads: which of these a text reads, by its number as in `windows`.
         windows: for `outer` (None), for clauses' sources (by their numbers) and for subqueries in clauses (by
-            `step_number`) what is to be done before them, where they have row patterns in windows.
+            `step_number`), and for `shared` (by the names), what is to be done before them, where they have row
+            patterns in windows.
         shows_windows: whether the query is the second half of a step, which is a list of columns, and nothing more.
         projection: where the query is a SELECT of columns from one clause and nothing more, those columns, each with
             the name that it gets; empty for `SELECT *`. None otherwise.
         is_row_by_row: whether the query is a SELECT of expressions over one row of one clause's answer, with or without
             WHERE, so that parts of the answer can be answered apart.
+        grouped_by: where the query is a SELECT that groups one clause's answer, with or without WHERE and HAVING, the
+            columns by which it does; None otherwise.
         may_need_zone: whether `outer` and `sources` may compute something for which timestamps need a time zone.
         arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
         parameters: all of the query, in order.
@@ -56,9 +67,13 @@ class ParsedQuery(Record):
     duckdb_tables: Counter[str]
     projection: list[tuple[Column, str]] | None
     is_row_by_row: bool = False
+    grouped_by: frozenset[str] | None = None
     may_need_zone: bool = False
     subqueries: dict[int, str] = field(default_factory=dict)
-    windows: dict[int | None, tuple[WindowStep, ...]] = field(default_factory=dict)
+    windows: dict[TextKey, tuple[WindowStep, ...]] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
+    shared_sources: dict[int, str] = field(default_factory=dict)
+    shared_reads: dict[TextKey, tuple[str, ...]] = field(default_factory=dict)
     shows_windows: bool = False
     arguments_key: str | None = None
     made_later: frozenset[str] = frozenset()
@@ -81,3 +96,13 @@ def step_number(place: int) -> int:
 def result_name(clause: Clause) -> str:
     """Return the name under which DuckDB knows a clause's answer."""
     return f"{OWN_NAMES}answer {clause.number}"
+
+
+def shared_name(number: int) -> str:
+    """Return the name under which DuckDB knows the rows of a table of a WITH list that is computed once."""
+    return f"{OWN_NAMES}table {number}"
+
+
+def shared_rows(name: str) -> str:
+    """Return what stands behind AS in the place of the definition of such a table."""
+    return f"NOT MATERIALIZED (SELECT * FROM {quoted(name)})"

@@ -19,7 +19,7 @@ from rowpattern.sql.parse.expression_texts import expressions_text, read_express
 from rowpattern.sql.parse.parsed_query import OWN_NAMES, ParsedQuery, result_name, step_number
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.statement import statement_of
-from rowpattern.sql.parse.statement_shape import is_row_by_row, is_second_half, projection
+from rowpattern.sql.parse.statement_shape import grouped_by, is_row_by_row, is_second_half, projection
 from rowpattern.sql.parse.text_check import check_text
 from rowpattern.sql.parse.texts_around import TextsAround
 from rowpattern.sql.parse.window import WindowMarks
@@ -31,7 +31,10 @@ from rowpattern.sql.text.source_location import SourceLocation, error_at, nestin
 from rowpattern.sql.text.tokens import tokens_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rowpattern.sql.parse.clause_finder import FoundClauses
+    from rowpattern.sql.parse.parsed_query import TextKey
     from rowpattern.sql.parse.query_reader import TableRead
     from rowpattern.sql.parse.texts_around import TextAround
     from rowpattern.sql.parse.window_step import WindowStep
@@ -79,7 +82,7 @@ class _QueryParser:
         self._sql = sql
         self._parameters = parameters
         self._names = {each.begin: each.name for each in parameters}
-        texts = TextsAround(sql, self._names, found.windows.edits)
+        texts = TextsAround(sql, self._names, found.windows.edits, found.shared)
         self._text_parameters: dict[str, list[TextParameter]] = {}
         self._context = context
         self._clauses = clauses = found.clauses
@@ -89,6 +92,8 @@ class _QueryParser:
         self._answers = {result_name(clause): clause for clause in clauses}
         self._outer = texts.whole(found.whole)
         self._sources = {clause.number: texts.source(clause) for clause in clauses if clause.table is None}
+        self._shared = {each.stored: each for each in found.shared}
+        self._tables_made = {each.stored: texts.table(each) for each in found.shared}
         owners = [*clauses, *(each.clause for each in found.windows.windows)]
         self._subqueries = {
             subquery.first: texts.subquery(clause, subquery) for clause in owners for subquery in clause.subqueries()
@@ -98,7 +103,8 @@ class _QueryParser:
             raise error_at(message, owners[-1].location, QuerySyntaxError)
         self._tables: dict[str, SourceLocation] = {}
         self._made_later: set[str] = set()
-        self._duckdb_tables: Counter[str] = Counter()
+        # What each text reads, those of tables that are computed once by the names of these.
+        self._reads: dict[TextKey, Counter[str]] = {}
         self._may_need_zone = False
 
     def _check(self) -> None:
@@ -113,7 +119,9 @@ class _QueryParser:
             if window.following is not None and window.following.subqueries:
                 message = "a subquery cannot be the number of a frame's rows; write the number, or join it to the table"
                 raise error_at(message, window.following.subqueries[0].location, UnsupportedQueryError)
-        around = [*self._sources.values(), *self._subqueries.values(), self._outer]
+        # That of the whole query is the last one.
+        around = [*self._sources.values(), *self._subqueries.values(), *self._tables_made.values(), self._outer]
+        keys = (*self._sources, *map(step_number, self._subqueries), *self._tables_made, None)
         expressions = [expressions_text(self._sql, written, self._names)] if written else []
         texts = [*(each.text for each in expressions), *(each.composed.text for each in around)]
         trees = parse_texts(texts, self._context)
@@ -128,12 +136,10 @@ class _QueryParser:
             if clause.table is not None:
                 self._add_table(clause.table, SourceLocation(self._sql, clause.source.begin), is_inside=True)
         statement: dict[str, Any] = {}
-        texts_around: list[str] = []
-        steps: dict[int | None, tuple[WindowStep, ...]] = {}
-        for number, piece, tree in zip(
-            (*self._sources, *map(step_number, self._subqueries), None), around, trees, strict=True
-        ):
-            statement = self._query(piece, tree)
+        texts_around: dict[TextKey, str] = {}
+        steps: dict[TextKey, tuple[WindowStep, ...]] = {}
+        for key, piece, tree in zip(keys, around, trees, strict=True):
+            statement, self._reads[key] = self._query(piece, tree)
             own: tuple[WindowStep, ...] = ()
             written_text = piece.composed.text
             if self._windows:
@@ -143,37 +149,67 @@ class _QueryParser:
                     self._windows,
                     self._marks,
                     begin=sum(map(len, steps.values())),
-                    tables={*self._tables, *self._answers},
+                    tables={*self._tables, *self._answers, *self._shared},
                     parameters=self._text_parameters.get(piece.composed.text, ()),
                     context=self._context,
                 )
                 self._text_parameters |= parameters
-            texts_around.append(written_text)
+            texts_around[key] = written_text
             if own:
-                steps[number] = own
+                steps[key] = own
         shown = None
         if None not in steps:
             shown = projection(statement, self._clauses, self._outer.composed, self._check)
         return ParsedQuery(
             sql=self._sql,
             clauses=self._clauses,
-            outer=texts_around.pop(),
-            sources=dict(zip(self._sources, texts_around)),
-            subqueries=dict(zip(self._subqueries, texts_around[len(self._sources) :])),
+            outer=texts_around[None],
+            sources={number: texts_around[number] for number in self._sources},
+            subqueries={place: texts_around[step_number(place)] for place in self._subqueries},
+            shared={stored: texts_around[stored] for stored in self._shared},
+            shared_sources=dict(self._shared_sources()),
+            shared_reads={
+                key: tuple(name for name in piece.answers if name in self._shared)
+                for key, piece in zip(keys, around, strict=True)
+                if not self._shared.keys().isdisjoint(piece.answers)
+            },
             windows=steps,
             shows_windows=is_second_half(statement, steps.get(None, ())),
             tables=dict(sorted(self._tables.items(), key=lambda item: item[1].offset)),
             made_later=frozenset(self._made_later),
-            duckdb_tables=self._duckdb_tables,
+            duckdb_tables=self._duckdb_tables(),
             projection=shown,
             is_row_by_row=not steps and len(self._clauses) == 1 and is_row_by_row(statement, self._clauses[0]),
+            grouped_by=grouped_by(statement, self._clauses[0]) if not steps and len(self._clauses) == 1 else None,
             may_need_zone=self._may_need_zone,
             parameters=self._parameters,
             text_parameters=self._text_parameters,
         )
 
-    def _query(self, around: TextAround, tree: dict[str, Any]) -> dict[str, Any]:
-        """Check what a text reads, and note the tables; return its statement."""
+    def _shared_sources(self) -> Iterator[tuple[int, str]]:
+        """Give the clauses before which a table stands that is computed once, and the name of that."""
+        stored = {each.begin: each.stored for each in self._shared.values()}
+        for clause in self._clauses:
+            if clause.made is not None and clause.outer is None:
+                table = self._with_lists.meant(clause.made, clause.source.begin)
+                if table is not None and table.begin in stored:
+                    yield clause.number, stored[table.begin]
+
+    def _duckdb_tables(self) -> Counter[str]:
+        """Count how often the texts read each table that the query does not make."""
+        found: Counter[str] = Counter()
+        for key, reads in self._reads.items():
+            if not isinstance(key, str):
+                every = Counter(reads)
+                while shared := every.keys() & self._shared.keys():
+                    for name in shared:
+                        every.pop(name)
+                        every.update(self._reads[name])
+                found |= every
+        return found
+
+    def _query(self, around: TextAround, tree: dict[str, Any]) -> tuple[dict[str, Any], Counter[str]]:
+        """Check what a text reads, and note the tables; return its statement, and how often it reads which."""
         text = around.composed
         statement = statement_of(text, tree)
         reader = QueryReader(text, self._check, self._marks)
@@ -183,7 +219,7 @@ class _QueryParser:
         named: Counter[str] = Counter()
         answers: Counter[str] = Counter()
         for table in reader.tables:
-            if table.location is None and table.name in self._answers:
+            if table.location is None and (table.name in self._answers or table.name in self._shared):
                 answers[table.name] += 1
                 continue
             if lowered(table.name).startswith(OWN_NAMES):
@@ -196,13 +232,12 @@ class _QueryParser:
         for name in around.answers | answers:
             if around.answers[name] > answers[name]:
                 # What stands in its place was read, but not as a table.
-                raise error_at(
-                    "MATCH_RECOGNIZE stands behind a table in FROM", self._answers[name].location, QuerySyntaxError
-                )
+                location = self._answers[name].location if name in self._answers else None
+                raise error_at("MATCH_RECOGNIZE stands behind a table in FROM", location, QuerySyntaxError)
             if around.answers[name] < answers[name]:
                 raise self._taken(name, None)
-        self._duckdb_tables |= named
-        return statement
+        named.update({name: 1 for name in answers if name in self._shared})
+        return statement, named
 
     def _add_table(self, name: str, location: SourceLocation, *, is_inside: bool) -> None:
         """Note a table that the query does not make itself; `is_inside` says that it is read by a clause."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.parse.window_step import WindowStep
     from rowpattern.sql.text.composed import Composed
 
-__all__ = ["is_row_by_row", "is_second_half", "projection"]
+__all__ = ["grouped_by", "is_row_by_row", "is_second_half", "projection"]
 
 
 def projection(
@@ -94,7 +94,25 @@ def is_row_by_row(statement: dict[str, Any], clause: Clause) -> bool:
     if node is None or node["from_table"].get("sample"):
         return False
     parts = expressions([node["select_list"], node.get("where_clause")])
-    return not any(
-        each["class"] in {"WINDOW", "SUBQUERY"} or is_aggregate(each) or each.get("function_name") == "unnest"
-        for each in parts
-    )
+    return not any(is_aggregate(each) or _reads_other_rows(each) for each in parts)
+
+
+def grouped_by(statement: dict[str, Any], clause: Clause) -> frozenset[str] | None:
+    """Return by which columns a statement groups a clause's answer, as names are compared.
+
+    None where it does not, or does more than to filter the rows before and the groups behind.
+    """
+    node = _select_from(statement, clause, "where_clause", "group_expressions", "group_sets", "having")
+    if node is None or node["from_table"].get("sample"):
+        return None
+    keys = node.get("group_expressions", [])
+    if node.get("group_sets") != [list(range(len(keys)))]:
+        return None
+    if any(map(_reads_other_rows, expressions([node["select_list"], node.get("where_clause"), node.get("having")]))):
+        return None
+    return frozenset(lowered(each["column_names"][-1]) for each in keys if each.get("class") == "COLUMN_REF")
+
+
+def _reads_other_rows(node: dict[str, Any]) -> bool:
+    """Say whether an expression reads rows beyond those of a group, or makes rows."""
+    return node["class"] in {"WINDOW", "SUBQUERY"} or node.get("function_name") == "unnest"

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.parse.clause import TextPiece
 from rowpattern.sql.parse.copied_text import copy_piece
-from rowpattern.sql.parse.parsed_query import OWN_NAMES, result_name
+from rowpattern.sql.parse.parsed_query import OWN_NAMES, result_name, shared_rows
+from rowpattern.sql.parse.shared_tables import SharedTable
 from rowpattern.sql.records import Record
 from rowpattern.sql.text.composed import Composed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from rowpattern.sql.parse.clause import Clause, Subquery
+    from rowpattern.sql.parse.clause import Clause, CommonTables, Subquery
     from rowpattern.sql.parse.window import Edit
 
 __all__ = ["TextAround", "TextsAround"]
@@ -32,7 +33,12 @@ _AROUND_SUBQUERIES = {"value": ("SELECT (", "))"), "exists": ("SELECT EXISTS (",
 
 
 class TextAround(Record, frozen=False):
-    """A text around clauses, and how often it reads the answer of each."""
+    """A text around clauses.
+
+    Attributes:
+        answers: how often it reads the answer of each clause, and the rows of each table of a WITH list that is
+            computed once, by the names under which DuckDB knows these.
+    """
 
     composed: Composed
     answers: Counter[str]
@@ -41,9 +47,20 @@ class TextAround(Record, frozen=False):
 class TextsAround:
     """Composes the texts of one query."""
 
-    def __init__(self, sql: str, parameters: Mapping[int, str], edits: Sequence[Edit]) -> None:
-        """Take the query's text, the names of its parameters by their places, and what is written in another way."""
+    def __init__(
+        self, sql: str, parameters: Mapping[int, str], edits: Sequence[Edit], shared: Sequence[SharedTable]
+    ) -> None:
+        """Take what was found in the query.
+
+        Args:
+            sql: its text.
+            parameters: the names of its parameters by their places.
+            edits: what is written in another way.
+            shared: tables of WITH lists that are computed once.
+        """
         self._sql = sql
+        self._shared = shared
+        self._begins = [each.begin for each in shared]
         self._names = parameters
         self._edits = edits
 
@@ -72,6 +89,10 @@ class TextsAround:
             wanted += [" AND (" if wanted else " WHERE (", TextPiece(*key), ") = (", TextPiece(*of_outer), ")"]
         return self._with_common(clause, distinct, clause.outer.piece, lateral, clause.source, *wanted, ")")
 
+    def table(self, shared: SharedTable) -> TextAround:
+        """Compose the text that gives the rows of a table of a WITH list."""
+        return self._seeing(shared.common, "SELECT * FROM ", quoted(shared.name), own=shared)
+
     def subquery(self, clause: Clause, subquery: Subquery) -> TextAround:
         """Compose the text that gives the values of a subquery, as texts, and their types."""
         before, behind = _AROUND_SUBQUERIES[subquery.form]
@@ -79,39 +100,67 @@ class TextsAround:
 
     def _with_common(self, clause: Clause, *parts: str | TextPiece) -> TextAround:
         """Compose a text of words and pieces of the query that sees the WITH lists that a clause sees."""
+        return self._seeing(clause.common, *parts)
+
+    def _seeing(
+        self, seen: Sequence[CommonTables], *parts: str | TextPiece, own: SharedTable | None = None
+    ) -> TextAround:
         around = self._empty()
         composed = around.composed
-        for common in clause.common:
+        for common in seen:
             if composed.text:
                 composed.insert("SELECT * FROM (")
             composed.insert("WITH RECURSIVE " if common.recursive else "WITH ")
             for number, each in enumerate(common.pieces):
                 if number:
                     composed.insert(", ")
-                self._add_piece(each, around)
+                self._add_piece(each, around, own)
             composed.insert(" ")
         for part in parts:
             if isinstance(part, TextPiece):
                 self._add_piece(part, around)
             else:
                 composed.insert(part)
-        composed.insert(")" * (len(clause.common) - 1))
+        composed.insert(")" * (len(seen) - 1))
         return around
 
-    def _add_piece(self, piece: TextPiece, around: TextAround) -> None:
-        """Add a piece of the text with the answers' names in the place of its clauses."""
+    def _add_piece(self, piece: TextPiece, around: TextAround, own: SharedTable | None = None) -> None:
+        """Add a piece of the text with names in the place of its clauses, and of what is computed once.
+
+        Args:
+            piece: the piece.
+            around: to what it is added.
+            own: the table that is computed by this text.
+        """
         composed = around.composed
         at = piece.begin
-        for clause in piece.clauses:
-            name = result_name(clause)
-            around.answers[name] += 1
-            self._copy_around(composed, at, clause.source.begin)
-            self._add_answer(clause, composed)
-            if clause.alias is None and clause.source_name is not None:
+        for each in self._replaced(piece, own):
+            if isinstance(each, SharedTable):
+                around.answers[each.stored] += 1
+                self._copy_around(composed, at, each.begin)
+                composed.insert(f"{quoted(each.name)} AS {shared_rows(each.stored)}")
+                at = each.end
+                continue
+            around.answers[result_name(each)] += 1
+            self._copy_around(composed, at, each.source.begin)
+            self._add_answer(each, composed)
+            if each.alias is None and each.source_name is not None:
                 # The query may go on to call it by the name of the table before it.
-                composed.insert(f" AS {quoted(clause.source_name)}")
-            at = clause.end
+                composed.insert(f" AS {quoted(each.source_name)}")
+            at = each.end
         self._copy_around(composed, at, piece.end)
+
+    def _replaced(self, piece: TextPiece, own: SharedTable | None) -> Iterator[Clause | SharedTable]:
+        """Give what in a piece has names in its place, in order; what stands in others of these is not given."""
+        begin = bisect_left(self._begins, piece.begin)
+        tables = [each for each in self._shared[begin : bisect_left(self._begins, piece.end)] if each is not own]
+        places: list[tuple[int, int, Clause | SharedTable]] = [(each.begin, each.end, each) for each in tables]
+        places += [(each.source.begin, each.end, each) for each in piece.clauses]
+        behind = piece.begin
+        for first, end, each in sorted(places, key=lambda place: place[0]):
+            if first >= behind:
+                yield each
+                behind = end
 
     def _copy_around(self, composed: Composed, begin: int, end: int) -> Composed:
         """Add a piece of the text around clauses, in which calls over windows with row patterns are marked."""

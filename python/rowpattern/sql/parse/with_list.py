@@ -32,12 +32,14 @@ class MadeTable(Record):
         begin: the first character of its definition, which begins with the name.
         end: the character behind its definition.
         recursion: from which character of it on the name means the rows that it has so far; None where it never does.
+        is_inlined: whether it is NOT MATERIALIZED.
     """
 
     name: str
     begin: int
     end: int
     recursion: int | None
+    is_inlined: bool = False
 
 
 class WithList(Record, frozen=False):
@@ -82,13 +84,14 @@ def read_with_list(tokens: Sequence[Token], closing: Mapping[int, int], at: int,
         if word(at) != "AS":
             break
         at += 1
-        at += word(at) == "NOT"
+        is_inlined = word(at) == "NOT"
+        at += is_inlined
         at += word(at) == "MATERIALIZED"
         if not is_sign(at, "("):
             break
         begin, at = at, closing[at]
         recursion = _recursion(tokens, closing, begin, at) if found.recursive else None
-        found.tables.append(MadeTable(lowered(name.text), name.begin, tokens[at].end, recursion))
+        found.tables.append(MadeTable(lowered(name.text), name.begin, tokens[at].end, recursion, is_inlined))
         at += 1
         if not is_sign(at, ","):
             break
@@ -128,6 +131,32 @@ class WithLists:
             if before and offset < each.end:
                 seen.append(WithList(each.recursive, each.begin, each.end, each.tables[:before]))
         return seen
+
+    def lists(self) -> list[WithList]:
+        """Return all lists, in the order of the text."""
+        return self._lists
+
+    def tables(self) -> list[MadeTable]:
+        """Return the tables of all lists."""
+        return [table for each in self._lists for table in each.tables]
+
+    def meant(self, name: str, offset: int) -> MadeTable | None:
+        """Return the table that a name means at a character of the query.
+
+        None where no list has made it, and where it means the rows that a recursive query has so far.
+
+        Args:
+            name: as names of tables are compared.
+            offset: the character.
+        """
+        for found, table in reversed(self._by_name.get(name, ())):
+            if not found.begin <= offset < found.end:
+                continue
+            if table.end <= offset:
+                return table
+            if table.recursion is not None and table.recursion <= offset:
+                return None
+        return None
 
     def unseen(self, name: str, offset: int) -> Unseen | None:
         """Say why a name means no table that a list has made, at a character of the query.

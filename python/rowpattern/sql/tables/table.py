@@ -14,9 +14,9 @@ from rowpattern.sql.arrow.casting import has_intervals
 from rowpattern.sql.arrow.categories import marked, with_one_dictionary
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable
 from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_unit, number_type
+from rowpattern.sql.duckdb.beyond_arrow import in_arrows_range
 from rowpattern.sql.duckdb.exchange import message_of
 from rowpattern.sql.duckdb.names import check_name, named_twice
-from rowpattern.sql.duckdb.wide_integers import in_arrows_range
 from rowpattern.sql.runtime.no_limit import no_limit
 
 if TYPE_CHECKING:

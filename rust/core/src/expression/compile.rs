@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::columns::ValueColumn;
+use super::difference::specialised;
 use super::elements::{AnyOperand, Evaluated, Native, Operand, element, literal, with_scalar};
 use super::ir::{Expression, Given, NumberedRow, Operation};
 use super::registry::lookup;
@@ -117,7 +118,8 @@ pub fn compile(expression: &Expression, scope: &Scope<'_>) -> Result<AnyOperand,
             let types: Vec<Type> = arguments.iter().map(|argument| argument.result).collect();
             let build = lookup(name, &types, result).ok_or_else(|| unknown(name, &types, result))?;
             let operands = arguments.iter().map(|argument| compile(argument, scope)).collect::<Result<_, _>>()?;
-            build(operands).ok_or_else(|| unknown(name, &types, result))?
+            let operand = build(operands).ok_or_else(|| unknown(name, &types, result))?;
+            specialised(name, arguments, operand)
         }
         Operation::Computed(number, given) => {
             let given = given.iter().map(|given| {

@@ -101,7 +101,7 @@ impl<'m> ItemBlocks<'m> {
             before
         }));
         if self.with_partitions {
-            block.partitions.extend(matches.clone().map(|_| self.partition.next(&self.found)));
+            self.partition.add_next(&self.found, matches.len(), &mut block.partitions);
         }
         self.next_match = matches.end;
         block.len = matches.len();

@@ -36,11 +36,6 @@ impl BlockRows {
         self.len
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The rows.
     #[inline]
     pub fn rows(&self) -> &[usize] {

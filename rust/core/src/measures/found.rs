@@ -87,6 +87,23 @@ impl PartitionCursor {
         (0, 0)
     }
 
+    /// As [`Self::next`], of so many matches, which are added. Partition by partition, as most have several.
+    pub fn add_next(&mut self, found: &FoundMatches<'_>, matches: usize, out: &mut Vec<(usize, usize)>) {
+        let mut left = matches;
+        while let Some(&(partition, has)) = found.partitions.get(self.place) {
+            let own = left.min((has - self.passed) as usize);
+            let number = found.first_numbers.get(self.place).copied().unwrap_or(1) + self.passed;
+            out.extend((number as usize..number as usize + own).map(|number| (partition as usize, number)));
+            self.passed += own as i64;
+            left -= own;
+            if left == 0 {
+                return;
+            }
+            (self.place, self.passed) = (self.place + 1, 0);
+        }
+        out.extend(std::iter::repeat_n((0, 0), left));
+    }
+
     /// Passes over matches.
     pub fn skip(&mut self, found: &FoundMatches<'_>, mut matches: usize) {
         while let Some(&(_, has)) = found.partitions.get(self.place) {

@@ -47,10 +47,16 @@ pub struct PartitionRows<'p> {
 }
 
 impl PartitionRows<'_> {
+    /// The first row of a partition.
+    #[inline]
+    pub(super) fn first(&self, partition: usize) -> usize {
+        self.starts.get(partition).map_or(0, |&row| row as usize)
+    }
+
     /// The first row of a partition, and the one behind its last.
     pub(super) fn bounds(&self, partition: usize) -> (usize, usize) {
-        let start = |partition| self.starts.get(partition).map(|&row| row as usize);
-        (start(partition).unwrap_or(0), start(partition + 1).unwrap_or(self.rows))
+        let behind = self.starts.get(partition + 1).map_or(self.rows, |&row| row as usize);
+        (self.first(partition), behind)
     }
 }
 

@@ -77,7 +77,10 @@ pub fn read_items(
     let mut takers: Vec<_> = takers.collect();
     let of_morsel = |_: &_| Mutex::new(takers.iter_mut().filter_map(Iterator::next).collect::<Vec<Taker<'_>>>());
     let of_morsels: Vec<_> = items.morsels.iter().map(of_morsel).collect();
-    let (runs, groups) = grouped(reads, items, rows);
+    let (runs, mut groups) = grouped(reads, items, rows);
+    for group in &mut groups {
+        group.reference = group.reference.simplified(found, items.shown);
+    }
     let with_partitions = groups.iter().any(|group| group.reference.needs_partitions());
     let (done, stopped) = threads::in_threads(items.morsels.len(), threads::started(threads), budget, tick, |worker| {
         let (mut block, mut scratch) = (ItemBlock::default(), BlockNumbers::default());

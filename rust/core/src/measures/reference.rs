@@ -27,6 +27,8 @@ pub enum Reference {
         /// As of navigation.
         running: bool,
     },
+    /// How many rows the match has.
+    Length,
     /// The match's place among all.
     Match,
     /// The row's place among the rows of all matches; none where it is in none.
@@ -34,6 +36,18 @@ pub enum Reference {
 }
 
 impl Reference {
+    /// The same numbers, read in less time: where all rows of matches are mapped to variables that are counted, they are as many as
+    /// the match has. Takes time linear in these rows for such a count.
+    pub(super) fn simplified(self, found: &FoundMatches<'_>, shown: ShownItems) -> Self {
+        match self {
+            Self::Count { variables, .. } if shown == ShownItems::Matches => {
+                let last = found.variables.iter().fold(0, |last, &variable| variable.max(last));
+                if (0..=last).all(|variable| variables.contains(variable)) { Self::Length } else { self }
+            }
+            other => other,
+        }
+    }
+
     /// Whether it needs the partitions of matches.
     pub(super) fn needs_partitions(&self) -> bool {
         matches!(self, Self::MatchNumber | Self::PartitionRow)
@@ -88,17 +102,19 @@ impl ReferenceReader {
     ) {
         let is_of_rows = shown != ShownItems::Matches;
         let running = match &self.reference {
-            Reference::OwnRow | Reference::PartitionRow => {
+            Reference::OwnRow => return own_rows(found, shown, block, out),
+            Reference::PartitionRow if is_of_rows => {
                 own_rows(found, shown, block, out);
-                if self.reference == Reference::PartitionRow {
-                    partition_rows(block, partitions, out);
-                }
-                return;
+                return partition_rows(block, partitions, out);
+            }
+            Reference::PartitionRow => {
+                out.clear();
+                return out.extend(block.partitions.iter().map(|&(partition, _)| partitions.first(partition)));
             }
             Reference::Place => is_of_rows,
             Reference::Row(navigation) | Reference::Classifier(navigation) => navigation.running && is_of_rows,
             Reference::Count { running, .. } => *running && is_of_rows,
-            Reference::MatchNumber | Reference::Match => false,
+            Reference::MatchNumber | Reference::Match | Reference::Length => false,
         };
         let mut numbers = std::mem::take(&mut self.numbers);
         if running {
@@ -180,6 +196,7 @@ impl ReferenceReader {
         match self.reference {
             Reference::MatchNumber => numbers.extend(block.partitions.iter().map(|&(_, number)| number)),
             Reference::Place => numbers.extend_from_slice(&block.places),
+            Reference::Length => numbers.extend(found.spans(block.matches.clone()).map(|(start, end)| end - start)),
             _ => numbers.extend(block.matches.clone()),
         }
     }
@@ -210,12 +227,9 @@ fn own_rows(found: &FoundMatches<'_>, shown: ShownItems, block: &ItemBlock, out:
     }
 }
 
-/// The first row of the partition for items that are matched; others stay.
+/// The first row of the partition for rows that are matched; others stay.
 fn partition_rows(block: &ItemBlock, partitions: PartitionRows<'_>, out: &mut [usize]) {
-    let first = |of: usize| block.partitions.get(of).map_or(ABSENT, |&(partition, _)| partitions.bounds(partition).0);
-    if block.rows.is_empty() && block.items.is_empty() {
-        return out.iter_mut().enumerate().for_each(|(of, row)| *row = first(of));
-    }
+    let first = |of: usize| block.partitions.get(of).map_or(ABSENT, |&(partition, _)| partitions.first(partition));
     if block.items.is_empty() {
         return out.iter_mut().zip(block.rows.of()).for_each(|(row, &of)| *row = first(of as usize));
     }

@@ -1,22 +1,18 @@
 //! The rows of one bucket in order: counted by the lower bits of their codes, or sorted by them.
 
 use super::OrderError;
-use super::scatter::{BUCKET_ROWS, Low, Scattered};
+use super::narrow::NarrowSorter;
+use super::places::{Changes, FEW_GROUPED, MANY_GROUPED, MOST_GROUPED, Places, begun, lengthen, place_bits};
+use super::scatter::{BUCKET_ROWS, Scattered};
 use super::word::With;
 use super::work::Work;
-use crate::memory::Zero;
 
 /// What is sorted at once, some ten milliseconds' work.
 const MOST_AT_ONCE: usize = 1 << 18;
 /// The most lower bits by which rows are counted.
 const MOST_COUNTED_BITS: u32 = 16;
-/// In groups of so many rows, each row is compared with so many; larger groups are sorted by themselves.
-const FEW_GROUPED: usize = 4;
-const MANY_GROUPED: usize = 16;
 /// What stands behind the last group; it is above all codes, which have a bit less.
 const BEHIND: u64 = u64::MAX >> 1;
-/// Where a group has more rows, groups are made again by the range of the codes that there are.
-const MOST_GROUPED: u32 = 1 << 7;
 
 /// What was found of a bucket that has rows.
 pub struct Bucket {
@@ -27,16 +23,6 @@ pub struct Bucket {
     pub changes: Vec<u32>,
     /// Whether it has too many rows, and is still to be sorted.
     pub is_left: bool,
-}
-
-/// The places of a bucket's rows in order.
-pub struct Places<'p> {
-    /// For each the row.
-    pub order: &'p mut [u32],
-    /// What the row carries; empty where rows carry nothing.
-    pub bytes: &'p mut [u8],
-    /// The row's key; empty where keys are not wanted.
-    pub keys: &'p mut [i64],
 }
 
 /// Sorts buckets one after another.
@@ -52,6 +38,7 @@ pub struct Sorter<'w> {
     grouped: Vec<u64>,
     /// The same where they do not fit into one number.
     pairs: Vec<(u64, u32)>,
+    narrow: NarrowSorter<'w>,
 }
 
 impl Drop for Sorter<'_> {
@@ -68,26 +55,26 @@ impl Drop for Sorter<'_> {
 impl<'w> Sorter<'w> {
     pub fn new(work: Work<'w>) -> Self {
         let (packed, grouped, pairs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { work, counts: Vec::new(), rows: Vec::new(), bytes: Vec::new(), packed, grouped, pairs }
+        let narrow = NarrowSorter::new(work);
+        Self { work, counts: Vec::new(), rows: Vec::new(), bytes: Vec::new(), packed, grouped, pairs, narrow }
     }
 
     /// Writes the rows of a bucket in order; None where it has none.
-    pub fn sort<K: Low>(
+    pub fn sort<const JOINED: bool>(
         &mut self,
-        scattered: &Scattered<'_, K>,
+        scattered: &Scattered<'_, JOINED>,
         bucket: usize,
         with: With<'_>,
-        places: Places<'_>,
+        mut places: Places<'_>,
     ) -> Result<Option<Bucket>, OrderError> {
         let buckets = scattered.buckets;
         let length = places.order.len();
         if length == 0 {
             return Ok(None);
         }
-        let mut changes = Changes { work: self.work, first: None, last: 0, places: Vec::new() };
-        let mut begins = |place, rest| changes.at(place, buckets.upper(bucket, rest));
+        let mut changes = Changes::new(buckets, bucket, self.work);
         if buckets.bits <= MOST_COUNTED_BITS && 1 << buckets.bits <= length.max(BUCKET_ROWS) * 4 {
-            self.count(scattered, bucket, with, places, begins)?;
+            self.count(scattered, bucket, with, places, &mut changes)?;
         } else if length > MOST_AT_ONCE {
             // Its ends are known when it has been sorted.
             let (mut low, mut high) = (u64::MAX, 0);
@@ -95,22 +82,22 @@ impl<'w> Sorter<'w> {
             let (first, last) = (buckets.upper(bucket, low), buckets.upper(bucket, high));
             return Ok(Some(Bucket { first, last, changes: Vec::new(), is_left: true }));
         } else if length == 1 || buckets.bits + place_bits(length) >= u64::BITS {
-            self.compare(scattered, bucket, with, places, begins)?;
-        } else {
-            self.group(scattered, bucket, with, places, &mut begins)?;
+            self.compare(scattered, bucket, with, places, &mut changes)?;
+        } else if !self.narrow.sort(scattered, bucket, with, &mut places, &mut changes)? {
+            self.group(scattered, bucket, with, places, &mut changes)?;
         }
-        let Changes { first, last, places, .. } = changes;
-        Ok(Some(Bucket { first: first.unwrap_or_default(), last, changes: places, is_left: false }))
+        let (first, last, changes) = changes.found();
+        Ok(Some(Bucket { first, last, changes, is_left: false }))
     }
 
     /// Counts rows by their rests, and writes each behind those before it.
-    fn count<K: Low>(
+    fn count<const JOINED: bool>(
         &mut self,
-        scattered: &Scattered<'_, K>,
+        scattered: &Scattered<'_, JOINED>,
         bucket: usize,
         with: With<'_>,
         places: Places<'_>,
-        mut begins: impl FnMut(usize, u64) -> Result<(), OrderError>,
+        changes: &mut Changes<'_>,
     ) -> Result<(), OrderError> {
         self.reset_counts(1 << scattered.buckets.bits)?;
         let counts = &mut self.counts;
@@ -118,7 +105,7 @@ impl<'w> Sorter<'w> {
         let mut begin = 0;
         for (rest, count) in counts.iter_mut().enumerate() {
             if *count > 0 {
-                begins(begin as usize, rest as u64)?;
+                changes.at(begin as usize, rest as u64)?;
                 begin += std::mem::replace(count, begin);
             }
         }
@@ -139,13 +126,13 @@ impl<'w> Sorter<'w> {
     }
 
     /// Sorts rests together with rows, which ascend in the bucket, so that those that are equal keep their order.
-    fn compare<K: Low>(
+    fn compare<const JOINED: bool>(
         &mut self,
-        scattered: &Scattered<'_, K>,
+        scattered: &Scattered<'_, JOINED>,
         bucket: usize,
         with: With<'_>,
         places: Places<'_>,
-        mut begins: impl FnMut(usize, u64) -> Result<(), OrderError>,
+        changes: &mut Changes<'_>,
     ) -> Result<(), OrderError> {
         let Places { order, bytes, keys } = places;
         self.pairs.clear();
@@ -155,7 +142,7 @@ impl<'w> Sorter<'w> {
         pairs.sort_unstable();
         for (place, (slot, &(rest, row))) in order.iter_mut().zip(&*pairs).enumerate() {
             *slot = row;
-            begins(place, rest)?;
+            changes.at(place, rest)?;
         }
         for (byte, &row) in bytes.iter_mut().zip(&*order) {
             *byte = with.bytes[row as usize];
@@ -171,13 +158,13 @@ impl<'w> Sorter<'w> {
     /// Sorts rests with places in the bucket, which keeps the order of those that are equal: rows go to groups by their highest bits,
     /// about one to a group, and each to its place in the group, which is how many of it are below. No branch depends on that, so
     /// that groups of some rows, as events that come in visits make them, take little longer.
-    fn group<K: Low>(
+    fn group<const JOINED: bool>(
         &mut self,
-        scattered: &Scattered<'_, K>,
+        scattered: &Scattered<'_, JOINED>,
         bucket: usize,
         with: With<'_>,
         places: Places<'_>,
-        begins: &mut impl FnMut(usize, u64) -> Result<(), OrderError>,
+        changes: &mut Changes<'_>,
     ) -> Result<(), OrderError> {
         let Places { order, bytes, keys } = places;
         let (length, bits) = (order.len(), scattered.buckets.bits);
@@ -193,25 +180,21 @@ impl<'w> Sorter<'w> {
         let (packed, grouped) = (&mut packed[..length], &mut grouped[..length + MANY_GROUPED]);
         // Group by group where it begins, behind a first one without rows.
         let counts = counts.as_mut_slice();
-        let mut at = 0;
-        for run in scattered.runs(bucket) {
-            let here = at..at + run.rest.len();
-            for (place, (packed, rest)) in here.clone().zip(packed[here.clone()].iter_mut().zip(run.rest)) {
-                let rest = rest.wide();
-                *packed = rest << place_bits | place as u64;
-                counts[(rest >> shift) as usize + 1] += 1;
+        let mut slots = packed.iter_mut().zip(rows.iter_mut()).enumerate();
+        let mut byte_slots = own_bytes.iter_mut();
+        scattered.each_row(bucket, |rest, row, byte| {
+            let Some((place, (packed, slot))) = slots.next() else { return };
+            *packed = rest << place_bits | place as u64;
+            *slot = row;
+            counts[(rest >> shift) as usize + 1] += 1;
+            if let Some(own) = byte_slots.next() {
+                *own = byte;
             }
-            for (row, &place) in rows[here.clone()].iter_mut().zip(run.place) {
-                *row = run.first + u32::from(place);
-            }
-            if !run.bytes.is_empty() {
-                own_bytes[here.clone()].copy_from_slice(run.bytes);
-            }
-            at = here.end;
-        }
+        });
         let mut grouping = Grouping { low: 0, shift: place_bits + shift };
         let mut largest = begun(counts);
-        if largest > MOST_GROUPED {
+        let are_regrouped = largest > MOST_GROUPED;
+        if are_regrouped {
             let (low, high) = packed.iter().fold((u64::MAX, 0), |(low, high), &code| (code.min(low), code.max(high)));
             grouping = Grouping { low, shift: (u64::BITS - (high - low).leading_zeros()).saturating_sub(group_bits) };
             counts.fill(0);
@@ -257,8 +240,11 @@ impl<'w> Sorter<'w> {
                 *own = key.value(scattered.buckets.code(bucket, code >> place_bits));
             }
         }
-        for (place, &code) in sorted.iter().enumerate() {
-            begins(place, code >> place_bits)?;
+        let ends = (sorted[0] >> place_bits, sorted[length - 1] >> place_bits);
+        if are_regrouped || !changes.of_groups(counts, shift, ends)? {
+            for (place, &code) in sorted.iter().enumerate() {
+                changes.at(place, code >> place_bits)?;
+            }
         }
         Ok(())
     }
@@ -270,20 +256,6 @@ impl<'w> Sorter<'w> {
         self.counts.resize(counts, 0);
         Ok(())
     }
-}
-
-/// Makes a buffer at least so long.
-fn lengthen<T: Zero + Default>(buffer: &mut Vec<T>, length: usize, work: Work<'_>) -> Result<(), OrderError> {
-    if let Some(more) = length.checked_sub(buffer.len()) {
-        work.budget.reserve(buffer, more)?;
-        buffer.resize(length, T::default());
-    }
-    Ok(())
-}
-
-/// How many bits the places of a bucket take.
-fn place_bits(length: usize) -> u32 {
-    u64::BITS - (length as u64 - 1).leading_zeros()
 }
 
 /// Which group a code goes to.
@@ -300,42 +272,10 @@ impl Grouping {
     }
 }
 
-/// Makes of the number of rows in each group where it begins, and gives the largest number.
-fn begun(counts: &mut [u32]) -> u32 {
-    let (mut begin, mut largest) = (0, 0);
-    for count in counts {
-        largest = largest.max(*count);
-        begin += std::mem::replace(count, begin);
-    }
-    largest
-}
-
 /// How many of the first codes are below one of these. All are of its group, or above it.
 #[inline]
 fn below<const N: usize>(codes: &[u64], code: u64) -> usize {
     // Codes have 63 bits, so that the sign of the difference tells: processors without AVX compare no two numbers of 64 bits at once.
     let first = codes.first_chunk::<N>().copied().unwrap_or([BEHIND; N]);
     first.iter().map(|other| other.wrapping_sub(code) >> (u64::BITS - 1)).sum::<u64>() as usize
-}
-
-/// Notes where the upper bits of codes change.
-struct Changes<'w> {
-    work: Work<'w>,
-    first: Option<u64>,
-    last: u64,
-    places: Vec<u32>,
-}
-
-impl Changes<'_> {
-    #[inline]
-    fn at(&mut self, place: usize, upper: u64) -> Result<(), OrderError> {
-        if self.first.is_none() {
-            self.first = Some(upper);
-        } else if upper != self.last {
-            self.work.budget.reserve(&mut self.places, 1)?;
-            self.places.push(place as u32);
-        }
-        self.last = upper;
-        Ok(())
-    }
 }

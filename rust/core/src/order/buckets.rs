@@ -8,8 +8,9 @@
 use std::ops::Range;
 
 use super::OrderError;
-use super::bucket::{Bucket, Places, Sorter};
-use super::scatter::{Buckets, Low, Scattered, scatter};
+use super::bucket::{Bucket, Sorter};
+use super::places::Places;
+use super::scatter::{Buckets, Room, Scattered, scatter};
 use super::word::{RowCodes, With};
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::Tick;
@@ -34,7 +35,7 @@ impl Sorted {
     }
 }
 
-/// Sorts rows by their codes; those that are equal keep their order.
+/// Sorts rows by their codes; those that are equal keep their order. Gives no rows where codes are not as was thought.
 ///
 /// Args:
 ///     range: no code is outside of it.
@@ -48,15 +49,15 @@ pub fn sort<C: RowCodes>(
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Sorted, OrderError> {
-    let buckets = Buckets::new(rows, range, same_bits);
-    if buckets.bits <= u32::BITS {
-        sort_as::<u32, C>(codes, rows, buckets, with, work, tick)
+    let buckets = Buckets::new(rows, range, same_bits, !with.bytes.is_empty());
+    if buckets.are_joined() {
+        sort_as::<true, C>(codes, rows, buckets, with, work, tick)
     } else {
-        sort_as::<u64, C>(codes, rows, buckets, with, work, tick)
+        sort_as::<false, C>(codes, rows, buckets, with, work, tick)
     }
 }
 
-fn sort_as<K: Low, C: RowCodes>(
+fn sort_as<const JOINED: bool, C: RowCodes>(
     codes: &C,
     rows: usize,
     buckets: Buckets,
@@ -66,16 +67,24 @@ fn sort_as<K: Low, C: RowCodes>(
 ) -> Result<Sorted, OrderError> {
     let budget = work.budget;
     let morsels = rows.div_ceil(MORSEL_ROWS);
-    let mut rest: Vec<K> = budget.zeroed(rows)?;
-    let mut place: Vec<u16> = budget.zeroed(rows)?;
-    let mut bytes: Vec<u8> = budget.zeroed(with.bytes.len())?;
+    let mut rest: Vec<u64> = budget.any(rows)?;
+    let mut place: Vec<u16> = budget.any(if JOINED { 0 } else { rows })?;
+    let mut bytes: Vec<u8> = budget.any(if JOINED { 0 } else { with.bytes.len() })?;
     let mut begins: Vec<u32> = budget.zeroed(morsels.saturating_mul(buckets.count + 1))?;
-    scatter(codes, with.bytes, rows, buckets, (&mut rest, &mut place, &mut bytes, &mut begins), work, tick)?;
-    let scattered = Scattered { rest: &rest, place: &place, bytes: &bytes, begins: &begins, buckets };
+    let room = Room { rest: &mut rest, place: &mut place, bytes: &mut bytes, begins: &mut begins };
+    scatter::<JOINED, C>(codes, with.bytes, rows, buckets, room, work, tick)?;
+    if !codes.are_as_thought() {
+        budget.release_vector(&rest);
+        budget.release_vector(&place);
+        budget.release_vector(&bytes);
+        budget.release_vector(&begins);
+        return Ok(Sorted { order: Vec::new(), changes: Vec::new(), bytes: Vec::new(), keys: Vec::new() });
+    }
+    let scattered = Scattered::<JOINED> { rest: &rest, place: &place, bytes: &bytes, begins: &begins, buckets };
     let lengths = scattered.lengths(work)?;
-    let mut order: Vec<u32> = budget.zeroed(rows)?;
-    let mut own_bytes: Vec<u8> = budget.zeroed(with.bytes.len())?;
-    let mut keys: Vec<i64> = budget.zeroed(if with.key.is_some() { rows } else { 0 })?;
+    let mut order: Vec<u32> = budget.any(rows)?;
+    let mut own_bytes: Vec<u8> = budget.any(with.bytes.len())?;
+    let mut keys: Vec<i64> = budget.any(if with.key.is_some() { rows } else { 0 })?;
     let mut found = {
         let order = Parts::of_lengths(&mut order, lengths.iter().copied());
         let bytes = Parts::of_lengths(&mut own_bytes, lengths.iter().copied());

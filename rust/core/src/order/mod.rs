@@ -28,6 +28,8 @@ mod columns;
 mod dictionary;
 mod encoded;
 mod error;
+mod narrow;
+mod places;
 mod prepare;
 mod scan;
 mod scatter;
@@ -48,7 +50,8 @@ pub use error::OrderError;
 use self::buckets::{Sorted, sort};
 pub(crate) use self::dictionary::{Dictionary, Hasher};
 use self::scan::starts_in_order;
-use self::word::{RowCodes, With, Word, words};
+use self::source::Source;
+use self::word::{Ranges, RowCodes, With, Word, words};
 use self::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::{Budget, Tick};
 
@@ -119,27 +122,65 @@ pub fn order(
     for source in needed {
         numbered.push(texts::without_texts(source, rows, work, tick)?);
     }
-    let words = words(&numbered, of_partitions, rows, work, tick)?;
-    let mut with = With::default();
-    if let [only] = words.as_slice() {
-        with.bytes = carried.bytes.unwrap_or_default();
-        with.key = numbered.get(of_partitions).filter(|_| carried.keys).and_then(|source| only.key(source));
+    let keys = Numbered { sources: &numbered, of_partitions, rows };
+    if rows >= MANY_ROWS
+        && let Some(found) = keys.in_order(carried, Ranges::Guessed, work, tick)?
+    {
+        return Ok(Some(found));
     }
-    let Sorted { order, changes, mut bytes, keys } = by_words(&words, rows, with, work, tick)?;
-    if let Some(carried) = carried.bytes.filter(|_| bytes.len() < rows) {
-        bytes = in_order(carried, &order, work, tick)?;
+    keys.in_order(carried, Ranges::Known, work, tick)
+}
+
+/// Fewer rows are looked at in less time than it may take to look at them twice.
+const MANY_ROWS: usize = 1 << 17;
+
+/// Keys as numbers.
+#[derive(Clone, Copy)]
+struct Numbered<'n> {
+    sources: &'n [Source<'n>],
+    /// How many of the sources are of PARTITION BY; these are first.
+    of_partitions: usize,
+    rows: usize,
+}
+
+impl Numbered<'_> {
+    /// Orders rows that are not in order; None where ranges are guessed and turn out to be others, or take more than one word.
+    fn in_order(
+        self,
+        carried: Carried<'_>,
+        ranges: Ranges,
+        work: Work<'_>,
+        tick: &mut Tick<'_>,
+    ) -> Result<Option<RowOrder>, OrderError> {
+        let Self { sources, of_partitions, rows } = self;
+        let words = words(sources, of_partitions, rows, ranges, work, tick)?;
+        if ranges == Ranges::Guessed && words.len() > 1 {
+            return Ok(None);
+        }
+        let mut with = With::default();
+        if let [only] = words.as_slice() {
+            with.bytes = carried.bytes.unwrap_or_default();
+            with.key = sources.get(of_partitions).filter(|_| carried.keys).and_then(|source| only.key(source));
+        }
+        let Sorted { order, changes, mut bytes, keys } = by_words(&words, rows, with, work, tick)?;
+        if !words.iter().all(RowCodes::are_as_thought) {
+            return Ok(None);
+        }
+        if let Some(carried) = carried.bytes.filter(|_| bytes.len() < rows) {
+            bytes = in_order(carried, &order, work, tick)?;
+        }
+        let starts = if words.iter().skip(1).all(|word| word.bits == word.order_bits) {
+            changes
+        } else {
+            starts_of(&order, &words, work, tick)?
+        };
+        Ok(Some(RowOrder {
+            order: Some(order),
+            starts: with_first(starts, rows, work)?,
+            bytes: carried.bytes.map(|_| bytes),
+            keys: with.key.map(|_| keys),
+        }))
     }
-    let starts = if words.iter().skip(1).all(|word| word.bits == word.order_bits) {
-        changes
-    } else {
-        starts_of(&order, &words, work, tick)?
-    };
-    Ok(Some(RowOrder {
-        order: Some(order),
-        starts: with_first(starts, rows, work)?,
-        bytes: carried.bytes.map(|_| bytes),
-        keys: with.key.map(|_| keys),
-    }))
 }
 
 /// What rows carry, in their order.

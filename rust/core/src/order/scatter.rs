@@ -1,44 +1,22 @@
 //! Rows brought into the order of buckets inside of each morsel, by the highest bits of their codes.
+//!
+//! Mostly the lower bits of a row's code, its place in the morsel and what it carries fit into one number together, so that a
+//! row is written to one place in memory: each bucket is another cache line, and there are more than the first cache holds.
 
 use super::OrderError;
 use super::word::RowCodes;
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::Tick;
-use crate::memory::Zero;
 
 /// Rows that a bucket has on average, where codes are spread evenly.
 pub const BUCKET_ROWS: usize = 1 << 12;
 const MOST_BUCKETS: usize = 1 << 12;
-
-/// Lower bits of codes.
-pub trait Low: Zero + Send + Sync + 'static {
-    fn of(code: u64) -> Self;
-    fn wide(self) -> u64;
-}
-
-impl Low for u32 {
-    #[inline]
-    fn of(code: u64) -> Self {
-        code as Self
-    }
-
-    #[inline]
-    fn wide(self) -> u64 {
-        self.into()
-    }
-}
-
-impl Low for u64 {
-    #[inline]
-    fn of(code: u64) -> Self {
-        code
-    }
-
-    #[inline]
-    fn wide(self) -> u64 {
-        self
-    }
-}
+/// More buckets than there would be otherwise, so that rows fit into one number each, have so many rows at least.
+const LEAST_BUCKET_ROWS: usize = 1 << 9;
+/// What a row's place in its morsel takes.
+const PLACE_BITS: u32 = MORSEL_ROWS.ilog2();
+/// Codes are made so many at a time, to be counted while they are in the first cache.
+const FILLED_ROWS: usize = 1 << 12;
 
 /// Which bucket a code goes to.
 #[derive(Clone, Copy)]
@@ -49,14 +27,31 @@ pub struct Buckets {
     pub count: usize,
     /// How many of a code's lowest bits may differ where the upper ones are the same.
     pub same_bits: u32,
+    /// What rows carry takes.
+    byte_bits: u32,
 }
 
 impl Buckets {
-    pub fn new(rows: usize, (low, high): (u64, u64), same_bits: u32) -> Self {
+    /// Buckets for so many rows.
+    ///
+    /// Args:
+    ///     `same_bits`: as of `Self`.
+    ///     `has_bytes`: whether each row carries a byte.
+    pub fn new(rows: usize, (low, high): (u64, u64), same_bits: u32, has_bytes: bool) -> Self {
         let span = high - low;
-        let wanted = (rows / BUCKET_ROWS).next_power_of_two().min(MOST_BUCKETS);
-        let bits = (u64::BITS - span.leading_zeros()).saturating_sub(wanted.ilog2());
-        Self { low, bits, count: shifted(span, bits) as usize + 1, same_bits }
+        let all_bits = u64::BITS - span.leading_zeros();
+        let byte_bits = if has_bytes { u8::BITS } else { 0 };
+        let wanted = (rows / BUCKET_ROWS).next_power_of_two().min(MOST_BUCKETS).ilog2();
+        // So many bits have to be those of buckets for rows to be one number each.
+        let joined = all_bits.saturating_sub(u64::BITS - PLACE_BITS - byte_bits);
+        let is_worth_it = joined <= MOST_BUCKETS.ilog2() && rows >> joined >= LEAST_BUCKET_ROWS;
+        let bits = all_bits.saturating_sub(if is_worth_it { wanted.max(joined) } else { wanted });
+        Self { low, bits, count: shifted(span, bits) as usize + 1, same_bits, byte_bits }
+    }
+
+    /// Whether a row's lower bits, its place in the morsel and what it carries fit into one number.
+    pub fn are_joined(&self) -> bool {
+        self.bits + PLACE_BITS + self.byte_bits <= u64::BITS
     }
 
     #[inline]
@@ -88,47 +83,49 @@ impl Buckets {
     }
 }
 
+/// A code without so many of its lower bits.
 #[inline]
-fn shifted(code: u64, bits: u32) -> u64 {
+pub fn shifted(code: u64, bits: u32) -> u64 {
     code.checked_shr(bits).unwrap_or(0)
 }
 
 /// What all morsels have in the order of buckets.
-pub struct Scattered<'s, K> {
-    pub rest: &'s [K],
-    /// In its morsel.
+///
+/// Where rows are `JOINED`, each is one number: the lower bits of its code, its place in the morsel, and what it carries.
+pub struct Scattered<'s, const JOINED: bool> {
+    /// The lower bits of codes, or joined rows.
+    pub rest: &'s [u64],
+    /// Places in the morsel; empty where rows are joined.
     pub place: &'s [u16],
-    /// What rows carry; empty where they carry nothing.
+    /// What rows carry; empty where they carry nothing, or are joined.
     pub bytes: &'s [u8],
     /// For each morsel, where each bucket begins in it, and how many rows it has.
     pub begins: &'s [u32],
     pub buckets: Buckets,
 }
 
-/// Rows of one bucket that follow one another in one morsel.
-pub struct BucketRun<'s, K> {
-    /// The first row of the morsel.
-    pub first: u32,
-    pub rest: &'s [K],
-    pub place: &'s [u16],
-    pub bytes: &'s [u8],
+/// Memory for what [`scatter`] writes, as [`Scattered`] has it.
+pub struct Room<'r> {
+    pub rest: &'r mut [u64],
+    pub place: &'r mut [u16],
+    pub bytes: &'r mut [u8],
+    pub begins: &'r mut [u32],
 }
 
 /// Writes for each morsel the rests and places of its rows, and what they carry, in the order of buckets, and where each bucket
-/// begins.
-pub fn scatter<K: Low, C: RowCodes>(
+/// begins. Ends early where codes turn out to be others than was thought.
+pub fn scatter<const JOINED: bool, C: RowCodes>(
     codes: &C,
     carried: &[u8],
     rows: usize,
     buckets: Buckets,
-    (rest, place, bytes, begins): (&mut [K], &mut [u16], &mut [u8], &mut [u32]),
+    room: Room<'_>,
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<(), OrderError> {
-    let (rests, places) = (Parts::of_length(rest, MORSEL_ROWS), Parts::of_length(place, MORSEL_ROWS));
-    let has_bytes = !bytes.is_empty();
-    let bytes = Parts::of_length(bytes, MORSEL_ROWS);
-    let begins = Parts::of_length(begins, buckets.count + 1);
+    let (rests, places) = (Parts::of_length(room.rest, MORSEL_ROWS), Parts::of_length(room.place, MORSEL_ROWS));
+    let bytes = Parts::of_length(room.bytes, MORSEL_ROWS);
+    let begins = Parts::of_length(room.begins, buckets.count + 1);
     let scratch = || {
         let own: Vec<u64> = work.budget.zeroed(MORSEL_ROWS.min(rows))?;
         Ok(Scratch { codes: own, next: work.budget.zeroed(buckets.count)?, work })
@@ -136,11 +133,19 @@ pub fn scatter<K: Low, C: RowCodes>(
     work.each(rows.div_ceil(MORSEL_ROWS), tick, scratch, |scratch, morsel| {
         let first = morsel * MORSEL_ROWS;
         let last = rows.min(first + MORSEL_ROWS);
+        if !codes.are_as_thought() {
+            return Ok(());
+        }
         let (own, next) = (&mut scratch.codes[..last - first], &mut scratch.next);
-        codes.fill(first..last, own)?;
         next.fill(0);
-        for &code in &*own {
-            next[buckets.number(code)] += 1;
+        for (begin, own) in (first..last).step_by(FILLED_ROWS).zip(own.chunks_mut(FILLED_ROWS)) {
+            codes.fill(begin..begin + own.len(), own)?;
+            for &code in &*own {
+                next[buckets.number(code)] += 1;
+            }
+        }
+        if !codes.are_as_thought() {
+            return Ok(());
         }
         let mut begins = begins.get(morsel);
         let mut begin = 0;
@@ -151,23 +156,37 @@ pub fn scatter<K: Low, C: RowCodes>(
         if let Some(end) = begins.last_mut() {
             *end = begin;
         }
-        let (mut rest, mut place) = (rests.get(morsel), places.get(morsel));
-        let mut put = |at: usize, code: u64| {
+        let mut rest = rests.get(morsel);
+        let mut next_of = |code: u64| {
             let next = &mut next[buckets.number(code)];
-            let to = *next as usize;
-            rest[to] = K::of(buckets.rest(code));
-            place[to] = at as u16;
             *next += 1;
-            to
+            *next as usize - 1
         };
-        if has_bytes {
-            let mut bytes = bytes.get(morsel);
-            for (at, (&code, &byte)) in own.iter().zip(&carried[first..last]).enumerate() {
-                bytes[put(at, code)] = byte;
+        let carried = carried.get(first..last).unwrap_or_default();
+        let with_places = own.iter().enumerate();
+        match (JOINED, carried.is_empty()) {
+            (true, true) => {
+                for (at, &code) in with_places {
+                    rest[next_of(code)] = buckets.rest(code) << PLACE_BITS | at as u64;
+                }
             }
-        } else {
-            for (at, &code) in own.iter().enumerate() {
-                put(at, code);
+            (true, false) => {
+                for ((at, &code), &byte) in with_places.zip(carried) {
+                    let joined = buckets.rest(code) << PLACE_BITS | at as u64;
+                    rest[next_of(code)] = joined << u8::BITS | u64::from(byte);
+                }
+            }
+            (false, _) => {
+                let mut place = places.get(morsel);
+                let mut carried_bytes = (!carried.is_empty()).then(|| bytes.get(morsel));
+                for (at, &code) in with_places {
+                    let to = next_of(code);
+                    rest[to] = buckets.rest(code);
+                    place[to] = at as u16;
+                    if let Some(bytes) = &mut carried_bytes {
+                        bytes[to] = carried[at];
+                    }
+                }
             }
         }
         Ok(())
@@ -189,7 +208,7 @@ impl Drop for Scratch<'_> {
     }
 }
 
-impl<K: Low> Scattered<'_, K> {
+impl<const JOINED: bool> Scattered<'_, JOINED> {
     /// How many rows each bucket has.
     pub fn lengths(&self, work: Work<'_>) -> Result<Vec<usize>, OrderError> {
         let mut lengths: Vec<usize> = work.budget.zeroed(self.buckets.count)?;
@@ -201,23 +220,24 @@ impl<K: Low> Scattered<'_, K> {
         Ok(lengths)
     }
 
-    /// A bucket's rows, morsel by morsel.
-    #[inline]
-    pub fn runs(&self, bucket: usize) -> impl Iterator<Item = BucketRun<'_, K>> {
-        self.begins.chunks_exact(self.buckets.count + 1).enumerate().map(move |(morsel, begins)| {
-            let first = morsel * MORSEL_ROWS;
-            let own = first + begins[bucket] as usize..first + begins[bucket + 1] as usize;
-            let bytes = self.bytes.get(own.clone()).unwrap_or_default();
-            BucketRun { first: first as u32, rest: &self.rest[own.clone()], place: &self.place[own], bytes }
-        })
-    }
-
     /// Calls with the rests of a bucket's rows, the rows, and what they carry, or 0, morsel by morsel.
     #[inline]
     pub fn each_row(&self, bucket: usize, mut call: impl FnMut(u64, u32, u8)) {
-        for run in self.runs(bucket) {
-            for (at, (rest, &place)) in run.rest.iter().zip(run.place).enumerate() {
-                call(rest.wide(), run.first + u32::from(place), run.bytes.get(at).copied().unwrap_or_default());
+        let byte_bits = self.buckets.byte_bits;
+        let byte_mask = (1 << byte_bits) - 1;
+        for (morsel, begins) in self.begins.chunks_exact(self.buckets.count + 1).enumerate() {
+            let first = morsel * MORSEL_ROWS;
+            let own = first + begins[bucket] as usize..first + begins[bucket + 1] as usize;
+            if JOINED {
+                for &row in &self.rest[own] {
+                    let place = (row >> byte_bits) as u16;
+                    call(row >> PLACE_BITS >> byte_bits, first as u32 + u32::from(place), (row & byte_mask) as u8);
+                }
+            } else {
+                let bytes = self.bytes.get(own.clone()).unwrap_or_default();
+                for (at, (&rest, &place)) in self.rest[own.clone()].iter().zip(&self.place[own]).enumerate() {
+                    call(rest, first as u32 + u32::from(place), bytes.get(at).copied().unwrap_or_default());
+                }
             }
         }
     }

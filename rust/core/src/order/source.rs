@@ -228,6 +228,13 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// As [`Self::fill`], without turning bits that are to be turned in all of them, and gives these.
+    #[inline]
+    pub fn fill_turned(&self, rows: Range<usize>, found: &mut [u64]) -> Result<u64, OrderError> {
+        let in_place = self.in_place(rows.clone()).and_then(|(values, own)| values.integers(own, found));
+        in_place.map_or_else(|| self.fill(rows, found).map(|()| 0), Ok)
+    }
+
     /// Writes 1 for each NULL among some rows and 0 for each value.
     pub fn fill_nulls(&self, rows: Range<usize>, found: &mut [u64]) -> Result<(), OrderError> {
         self.over(rows, |chunk, rows, before| {

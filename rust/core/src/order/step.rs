@@ -27,16 +27,16 @@ impl KeyStep {
         Self { size, inverse, halves }
     }
 
-    /// How many steps a multiple is.
+    /// How many steps a multiple is; more than any multiple is for other numbers.
     #[inline]
     pub fn count(self, multiple: u64) -> u64 {
-        (multiple >> self.halves).wrapping_mul(self.inverse)
+        multiple.wrapping_mul(self.inverse).rotate_right(self.halves)
     }
 
     /// Whether a number is a multiple.
     #[inline]
     fn divides(self, number: u64) -> bool {
-        number.wrapping_mul(self.inverse).rotate_right(self.halves) <= u64::MAX / self.size
+        self.count(number) <= u64::MAX / self.size
     }
 }
 
@@ -56,10 +56,15 @@ impl Multiples {
         if source.has_nulls() {
             source.fill_nulls(0..count, &mut flags[..count])?;
         }
-        let mut values = numbers[..count].iter().zip(&flags).filter(|(_, flag)| **flag == 0).map(|(&number, _)| number);
-        let Some(first) = values.next() else { return Ok(None) };
+        let values = numbers[..count].iter().zip(&flags).filter(|(_, flag)| **flag == 0).map(|(&number, _)| number);
+        Ok(Self::of(values))
+    }
+
+    /// What these are; None where they have no step that is worth it.
+    pub fn of(mut values: impl Iterator<Item = u64>) -> Option<Self> {
+        let first = values.next()?;
         let size = values.fold(0, |size, value| greatest_divisor(size, value.abs_diff(first)));
-        Ok((size >= LEAST_STEP).then(|| Self { first, step: KeyStep::of(size) }))
+        (size >= LEAST_STEP).then(|| Self { first, step: KeyStep::of(size) })
     }
 
     /// Whether a value is one of them.
@@ -92,6 +97,7 @@ mod tests {
                 assert_eq!(step.count(multiple), count, "{multiple} of {size}");
                 for near in [multiple.wrapping_sub(1), multiple.wrapping_add(1), multiple ^ 1 << 62] {
                     assert_eq!(step.divides(near), near % size == 0, "{near} of {size}");
+                    assert_eq!(step.count(near) <= u64::MAX / size, near % size == 0, "{near} of {size}");
                 }
             }
         }

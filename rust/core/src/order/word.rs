@@ -14,6 +14,11 @@ use crate::budget::Tick;
 pub trait RowCodes: Sync {
     /// Writes the codes of some rows.
     fn fill(&self, rows: Range<usize>, codes: &mut [u64]) -> Result<(), OrderError>;
+
+    /// Whether all codes that were written so far are in the range that was said.
+    fn are_as_thought(&self) -> bool {
+        true
+    }
 }
 
 /// The range of a key's values.
@@ -25,7 +30,46 @@ struct KeyRange {
     step: Option<KeyStep>,
 }
 
+/// How ranges of keys are found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ranges {
+    /// By a look at all rows.
+    Known,
+    /// By some rows, and somewhat wider than these say. Whether all rows are in them is looked at where codes are written, which
+    /// takes less time than to read all rows before.
+    Guessed,
+}
+
+/// So many stretches of so many rows are looked at for a guess.
+const GUESSED_PIECES: usize = 16;
+const GUESSED_PIECE_ROWS: usize = 256;
+/// A guessed range is wider by its own width divided by this, on both sides. Of 4,096 rows that are spread evenly, one in e^16 times
+/// some row lies outside.
+const GUESSED_SHARE: u64 = 256;
+
 impl KeyRange {
+    /// The range of some rows of a key, somewhat wider; None where they are NULL.
+    fn guessed(source: &Source<'_>, rows: usize, nulls: bool) -> Result<Option<Self>, OrderError> {
+        let (mut numbers, mut flags) = ([0; GUESSED_PIECE_ROWS], [0; GUESSED_PIECE_ROWS]);
+        let mut values = Vec::with_capacity(GUESSED_PIECES * GUESSED_PIECE_ROWS);
+        for piece in 0..GUESSED_PIECES {
+            let begin = rows / GUESSED_PIECES * piece;
+            let own = begin..rows.min(begin + GUESSED_PIECE_ROWS);
+            source.fill(own.clone(), &mut numbers[..own.len()])?;
+            if nulls {
+                source.fill_nulls(own.clone(), &mut flags[..own.len()])?;
+            }
+            let own = numbers.iter().zip(&flags).take(own.len());
+            values.extend(own.filter(|(_, flag)| **flag == 0).map(|(&number, _)| number));
+        }
+        let (Some(&low), Some(&high)) = (values.iter().min(), values.iter().max()) else { return Ok(None) };
+        let step = Multiples::of(values.into_iter()).map(|multiples| multiples.step);
+        let size = step.map_or(1, |step| step.size);
+        let more = (high - low) / size / GUESSED_SHARE + 1;
+        let (low, high) = (low - more.min(low / size) * size, high + more.min((u64::MAX - high) / size) * size);
+        Ok(Some(Self { low, high, step }))
+    }
+
     /// How many steps the highest value is above the lowest one.
     fn steps(self) -> u64 {
         let span = self.high - self.low;
@@ -38,6 +82,8 @@ struct Code<'s> {
     source: &'s Source<'s>,
     /// The range of the values; None for whether the key is NULL.
     range: Option<KeyRange>,
+    /// Whether the range may not be that of all rows.
+    is_guessed: bool,
     /// Where NULLs are numbered with the values: before or behind them.
     nulls_first: Option<bool>,
     bits: u32,
@@ -75,25 +121,29 @@ pub struct Word<'s> {
     pub bits: u32,
     /// How many of the lowest bits are of keys of ORDER BY.
     pub order_bits: u32,
+    /// Whether some row is outside of a guessed range.
+    has_others: AtomicBool,
 }
 
 /// Lays keys out in words, the first ones highest; none where all rows are equal in all keys.
 ///
 /// Args:
 ///     `partition_by`: how many of the sources are of PARTITION BY; these are first.
+///     ranges: how ranges are found; where they are guessed, [`RowCodes::are_as_thought`] says in the end whether that was right.
 pub fn words<'s>(
     sources: &'s [Source<'s>],
     partition_by: usize,
     rows: usize,
+    ranges: Ranges,
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Vec<Word<'s>>, OrderError> {
     let mut words: Vec<Word<'s>> = Vec::new();
     for (at, source) in sources.iter().enumerate() {
-        for code in codes_of(source, rows, work, tick)? {
+        for code in codes_of(source, rows, ranges, work, tick)? {
             let bits = code.bits;
             if words.last().is_none_or(|word| word.bits + bits > u64::BITS) {
-                words.push(Word { codes: Vec::new(), bits: 0, order_bits: 0 });
+                words.push(Word { codes: Vec::new(), bits: 0, order_bits: 0, has_others: AtomicBool::new(false) });
             }
             if let Some(word) = words.last_mut() {
                 word.bits += bits;
@@ -109,15 +159,26 @@ pub fn words<'s>(
 fn codes_of<'s>(
     source: &'s Source<'s>,
     rows: usize,
+    ranges: Ranges,
     work: Work<'_>,
     tick: &mut Tick<'_>,
 ) -> Result<Vec<Code<'s>>, OrderError> {
     let nulls = source.has_nulls();
-    let range = range(source, rows, nulls, work, tick)?.unwrap_or_default();
+    let guessed = match ranges {
+        // The first row that cannot be read is found where all are.
+        Ranges::Guessed if source.ranks().is_none() => KeyRange::guessed(source, rows, nulls).unwrap_or_default(),
+        _ => None,
+    };
+    let is_guessed = guessed.is_some();
+    let range = match guessed {
+        Some(range) => range,
+        None => range(source, rows, nulls, work, tick)?.unwrap_or_default(),
+    };
     let nulls_first = nulls.then_some(source.nulls_first);
     let code = |range: Option<KeyRange>, nulls_first, highest: u64| Code {
         source,
         range,
+        is_guessed,
         nulls_first,
         bits: u64::BITS - highest.leading_zeros(),
     };
@@ -181,8 +242,9 @@ fn joined(range: Option<(u64, u64)>, next: (u64, u64)) -> (u64, u64) {
 }
 
 impl Code<'_> {
-    /// Writes codes of at most [`PIECE_ROWS`] rows; `flags` are used again from piece to piece.
-    fn fill(&self, rows: Range<usize>, codes: &mut [u64], flags: &mut [u64; PIECE_ROWS]) -> Result<(), OrderError> {
+    /// Writes codes of at most [`PIECE_ROWS`] rows; `flags` are used again from piece to piece. False where some are outside of a
+    /// guessed range.
+    fn fill(&self, rows: Range<usize>, codes: &mut [u64], flags: &mut [u64; PIECE_ROWS]) -> Result<bool, OrderError> {
         let flags = &mut flags[..rows.len()];
         if self.nulls_first.is_some() {
             self.source.fill_nulls(rows.clone(), flags)?;
@@ -190,24 +252,30 @@ impl Code<'_> {
         let Some(range) = self.range else {
             let first = self.nulls_first.unwrap_or_default();
             codes.iter_mut().zip(flags).for_each(|(code, flag)| *code = *flag ^ u64::from(first));
-            return Ok(());
+            return Ok(true);
         };
         let KeyRange { low, high, step } = range;
-        self.source.fill(rows, codes)?;
+        let turned = self.source.fill_turned(rows, codes)?;
+        // To turn the highest bit of all is the same as to turn that of the end of the range.
         if self.source.descending {
-            for code in codes.iter_mut() {
-                *code = high.wrapping_sub(*code);
-            }
-        } else {
-            for code in codes.iter_mut() {
-                *code = code.wrapping_sub(low);
-            }
+            let high = high ^ turned;
+            codes.iter_mut().for_each(|code| *code = high.wrapping_sub(*code));
+        } else if low ^ turned != 0 {
+            let low = low ^ turned;
+            codes.iter_mut().for_each(|code| *code = code.wrapping_sub(low));
         }
         if let Some(step) = step {
             for code in codes.iter_mut() {
                 *code = step.count(*code);
             }
         }
+        // Those outside are above all others: numbers wrap around, and no multiple has so many steps as what is none.
+        let most = range.steps();
+        let are_inside = match self.nulls_first {
+            _ if !self.is_guessed => true,
+            None => codes.iter().fold(true, |are, &code| are & (code <= most)),
+            Some(_) => codes.iter().zip(&*flags).fold(true, |are, (&code, &flag)| are & ((code <= most) | (flag != 0))),
+        };
         match self.nulls_first {
             None => {}
             Some(true) => {
@@ -220,7 +288,7 @@ impl Code<'_> {
                 numbered.filter(|(_, flag)| **flag != 0).for_each(|(code, _)| *code = behind);
             }
         }
-        Ok(())
+        Ok(are_inside)
     }
 }
 
@@ -256,15 +324,23 @@ impl RowCodes for Word<'_> {
             let codes = &mut codes[begin - rows.start..these.end - rows.start];
             for (at, code) in self.codes.iter().enumerate() {
                 if at == 0 {
-                    code.fill(these.clone(), codes, &mut flags)?;
+                    if !code.fill(these.clone(), codes, &mut flags)? {
+                        self.has_others.store(true, Ordering::Relaxed);
+                    }
                     continue;
                 }
                 let piece = &mut piece[..these.len()];
-                code.fill(these.clone(), piece, &mut flags)?;
+                if !code.fill(these.clone(), piece, &mut flags)? {
+                    self.has_others.store(true, Ordering::Relaxed);
+                }
                 // The first of several codes leaves bits to the others.
                 codes.iter_mut().zip(piece).for_each(|(code, part)| *code = *code << self.codes[at].bits | *part);
             }
         }
         Ok(())
+    }
+
+    fn are_as_thought(&self) -> bool {
+        !self.has_others.load(Ordering::Relaxed)
     }
 }

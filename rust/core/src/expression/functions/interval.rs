@@ -205,7 +205,7 @@ pub fn times(interval: Interval, factor: i64) -> Checked<Interval> {
 }
 
 /// What intervals are compared by: microseconds, of which a month has 30 days and a day 24 hours.
-fn compared(interval: Interval) -> i128 {
+pub(crate) fn compared(interval: Interval) -> i128 {
     let days = i64::from(interval.months) * 30 + i64::from(interval.days);
     i128::from(days) * i128::from(DAY) + i128::from(interval.micros)
 }
