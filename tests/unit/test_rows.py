@@ -113,7 +113,7 @@ def test_a_missing_variable_is_true_everywhere() -> None:
     [
         ({"AA": [True]}, 'no primary variable "AA": did you mean A'),
         ({"A": [True], "B": [True, False]}, "A has 1 row, but B has 2"),
-        ({"A": [True, 5]}, "row 1 of A is 5, a int"),
+        ({"A": [True, 5]}, "row 1 of A is 5, an int"),
         ({"A": np.array([1, 2])}, "numbers, not booleans"),
         ({"A": np.array([[True], [False]])}, "one dimension"),
         ({"A": pa.array([1, 2])}, "Arrow type Int64"),
@@ -148,9 +148,9 @@ class Unprintable:
 
 
 def test_items_that_cannot_be_shown_are_named_by_their_type() -> None:
-    with pytest.raises(rowpattern.RowsError, match="row 1 has the label a Unprintable"):
+    with pytest.raises(rowpattern.RowsError, match="row 1 has the label an Unprintable; labels"):
         PATTERN.count(cast("Any", ["A", Unprintable()]))
-    with pytest.raises(rowpattern.RowsError, match="row 1 of A is a Unprintable"):
+    with pytest.raises(rowpattern.RowsError, match="row 1 of A is an Unprintable; expected"):
         PATTERN.count({"A": cast("Any", [True, Unprintable()])})
     with pytest.raises(rowpattern.RowsError) as caught:
         PATTERN.count(cast("Any", [b"A" * 1_000_000]))

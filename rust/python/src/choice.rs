@@ -1,4 +1,5 @@
-//! The arguments by which another match is taken than the standard's; and how far matches may reach.
+//! The arguments `prefer` and `latest_ends` of a search: which of the possible matches at a row is taken, and up to which row it may
+//! reach (`rowpattern_core::rows::Choice`).
 
 use std::sync::Arc;
 
@@ -25,10 +26,11 @@ pub struct GivenChoice {
     latest_ends: Option<LatestEnds>,
 }
 
-/// How far matches may reach.
+/// Up to which row the match at each row may reach.
 enum LatestEnds {
-    /// Numbers of rows that were read.
+    /// For each row, the number of the row behind the last.
     Read(Vec<i64>),
+    /// As far as keys of rows are near enough to the first row's, by `WITHIN`.
     Near(Arc<GivenKeys>),
 }
 
@@ -64,12 +66,12 @@ impl GivenChoice {
         Ok(Self { prefer, latest_ends })
     }
 
-    /// What of a pattern is searched with.
+    /// The compiled pattern to search with; see [`compiled_for`].
     pub fn compiled<'p>(&self, pattern: &'p Pattern) -> PyResult<&'p Compiled> {
         compiled_for(self.prefer, pattern)
     }
 
-    /// The rule.
+    /// Both as the core takes them.
     pub fn rule(&self) -> Choice<'_> {
         let (latest_ends, near): (Option<&[i64]>, _) = match &self.latest_ends {
             None => (None, None),
@@ -89,7 +91,8 @@ pub fn prefer_named(name: &str) -> PyResult<Prefer> {
     }
 }
 
-/// What of a pattern is searched with.
+/// The compiled pattern to search with. The pattern's own automaton lacks ways that are less preferred than to end the match; one of
+/// them may be the longest, so that choice has an automaton of its own.
 pub fn compiled_for(prefer: Prefer, pattern: &Pattern) -> PyResult<&Compiled> {
     match prefer {
         Prefer::First => Ok(&pattern.compiled),

@@ -62,7 +62,8 @@ fn is_panic(py: Python<'_>, error: &PyErr) -> bool {
 pub fn unknown_variable(py: Python<'_>, name: &str, known: &[&str], what: &str) -> PyErr {
     let near = nearest(py, name, known).unwrap_or_default();
     let hint = if near.is_empty() {
-        format!("its variables are {}", known.join(", "))
+        let there = if known.len() == 1 { "its only variable is" } else { "its variables are" };
+        format!("{there} {}", known.join(", "))
     } else {
         format!("did you mean {}?", near.join(" or "))
     };

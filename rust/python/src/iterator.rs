@@ -215,8 +215,10 @@ impl Found {
 }
 
 impl MatchIterator {
+    /// Over matches that are still to be found.
     pub fn new(pattern: Py<Pattern>, mut input: Input) -> Self {
         let mut tables = pattern.get().compiled.take_tables();
+        // The numbers of symbols are those of the tables from here on.
         tables.adopt(&mut input.symbols);
         Self::with(pattern, input, Some(tables), MatchesSink::default(), None)
     }
@@ -258,9 +260,7 @@ impl MatchIterator {
         let compiled = &pattern.get().compiled;
         if let Err(raised) = progress.look(py) {
             progress.failed = Some(raised);
-            if compiled.give_back(tables) {
-                reweigh(pattern);
-            }
+            end(pattern, tables);
             return;
         }
         let Progress { input, scan, found, .. } = progress;
@@ -279,13 +279,19 @@ impl MatchIterator {
         found.refill(matches);
         input.limits.pause();
         if let Ok(true) = result {
+            // It paused: there are more rows.
             progress.tables = Some(tables);
             return;
         }
         progress.failed = result.err().map(|error| input.error(error, signals, compiled));
-        if compiled.give_back(tables) {
-            reweigh(pattern);
-        }
+        end(pattern, tables);
+    }
+}
+
+/// Gives the tables of a search that has ended back to its pattern, which may weigh more in the cache now.
+fn end(pattern: &Bound<'_, Pattern>, tables: Tables) {
+    if pattern.get().compiled.give_back(tables) {
+        reweigh(pattern);
     }
 }
 

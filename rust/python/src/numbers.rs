@@ -3,6 +3,8 @@
 use pyo3::exceptions::{PyIndexError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 
+use super::counted::with_article;
+
 /// Reads a whole number of at least 0, or None where the type allows it. Given to `from_py_with`, so that a number that does
 /// not fit is a ValueError as other wrong values are, not Python's OverflowError.
 pub fn whole<'py, T>(value: &Bound<'py, PyAny>) -> PyResult<T>
@@ -44,12 +46,23 @@ pub fn place(value: &Bound<'_, PyAny>) -> PyResult<isize> {
 
 /// A value as an error shows it: cut where it is long, and by its type where it cannot be shown.
 pub fn shown(value: &Bound<'_, PyAny>) -> String {
+    text(value).unwrap_or_else(|| type_of(value))
+}
+
+/// A value and its type as an error shows them: "5, an int".
+pub fn shown_with_type(value: &Bound<'_, PyAny>) -> String {
+    text(value).map_or_else(|| type_of(value), |text| format!("{text}, {}", type_of(value)))
+}
+
+fn text(value: &Bound<'_, PyAny>) -> Option<String> {
     const LONGEST: usize = 100;
-    let Ok(text) = value.repr().and_then(|text| text.extract::<String>()) else {
-        return value.get_type().name().map_or_else(|_| "a value".to_owned(), |name| format!("a {name}"));
-    };
+    let text = value.repr().and_then(|text| text.extract::<String>()).ok()?;
     if text.chars().count() <= LONGEST {
-        return text;
+        return Some(text);
     }
-    format!("{}...", text.chars().take(LONGEST).collect::<String>())
+    Some(format!("{}...", text.chars().take(LONGEST).collect::<String>()))
+}
+
+fn type_of(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "a value".to_owned(), |name| with_article(&name.to_string()))
 }

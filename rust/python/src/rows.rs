@@ -14,7 +14,7 @@ use super::booleans::{Booleans, Run};
 use super::counted::counted;
 use super::errors::rows_error;
 use super::limits::CallLimits;
-use super::numbers::shown;
+use super::numbers::{shown, shown_with_type};
 use super::row_symbols::RowSymbols;
 use super::signals::ITEMS_BETWEEN_LOOKS;
 use super::{ffi, labels};
@@ -161,11 +161,8 @@ fn object_labels(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimi
         } else if is_missing(&item)? {
             labels.push(usize::MAX);
         } else {
-            let kind = item.get_type().name()?;
-            return Err(rows_error(format!(
-                "row {row} has the label {}, a {kind}; labels are str or None",
-                shown(&item)
-            )));
+            let given = shown_with_type(&item);
+            return Err(rows_error(format!("row {row} has the label {given}; labels are str or None")));
         }
     }
     py.detach(|| labelled(compiled, &table, &labels, |&label| label, limits))
@@ -291,11 +288,8 @@ fn object_booleans(column: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -
             // numpy's boolean scalars.
             value
         } else {
-            let kind = item.get_type().name()?;
-            return Err(rows_error(format!(
-                "row {row} of {name} is {}, a {kind}; expected True, False or None",
-                shown(&item)
-            )));
+            let given = shown_with_type(&item);
+            return Err(rows_error(format!("row {row} of {name} is {given}; expected True, False or None")));
         };
         limits.reserve(&mut bytes, 1)?;
         bytes.push(u8::from(holds));

@@ -86,13 +86,14 @@ impl Node {
             Self::Permutation(parts) => ("permutation: every order, the list's order first".to_owned(), parts),
             Self::Exclusion(body) => ("exclusion: matched, not output".to_owned(), std::slice::from_ref(&**body)),
             Self::Repetition { body, min, max, greedy } => {
-                let times = match max {
-                    None => format!("{min} or more times"),
-                    Some(max) if max == min => format!("exactly {min} times"),
-                    Some(max) => format!("{min} to {max} times"),
-                };
                 let preferred = if *greedy { "as many as possible" } else { "as few as possible" };
-                (format!("repetition: {times}, {preferred}"), std::slice::from_ref(&**body))
+                let times = match max {
+                    None => format!("{min} or more times, {preferred}"),
+                    Some(1) if *min == 1 => "exactly once".to_owned(),
+                    Some(max) if max == min => format!("exactly {min} times"),
+                    Some(max) => format!("{min} to {max} times, {preferred}"),
+                };
+                (format!("repetition: {times}"), std::slice::from_ref(&**body))
             }
         };
         // Writing to a String cannot fail.

@@ -7,6 +7,22 @@ use super::{BoolColumn, FixedColumn, ValueColumn};
 use crate::expression::bitmap::{Bitmap, append_valid, append_valid_of};
 use crate::expression::text_column::TextColumn;
 
+/// What is done with a column whatever the type of its values, and what where they are so many NULLs.
+macro_rules! of_any_type {
+    ($values:expr, $rows:ident => $of_nulls:expr, $column:ident => $of_column:expr) => {
+        match $values {
+            ValueColumn::Null($rows) => $of_nulls,
+            ValueColumn::Bool($column) => $of_column,
+            ValueColumn::Int($column) => $of_column,
+            ValueColumn::Wide($column) => $of_column,
+            ValueColumn::Float($column) => $of_column,
+            ValueColumn::Double($column) => $of_column,
+            ValueColumn::Interval($column) => $of_column,
+            ValueColumn::Text($column) => $of_column,
+        }
+    };
+}
+
 impl ValueColumn<'static> {
     /// Adds values of another column of the same type; says whether the values are held in another way than before, as they are
     /// when the first ones come that are not NULL.
@@ -47,67 +63,22 @@ impl ValueColumn<'static> {
     }
 
     fn append_nulls(&mut self, rows: usize) {
-        match self {
-            Self::Null(own) => *own += rows,
-            Self::Bool(own) => {
-                append_valid(&mut own.valid, own.values.len(), std::iter::repeat_n(false, rows));
-                (0..rows).for_each(|_| own.values.push(false));
-            }
-            Self::Int(own) => own.append_nulls(rows),
-            Self::Wide(own) => own.append_nulls(rows),
-            Self::Float(own) => own.append_nulls(rows),
-            Self::Double(own) => own.append_nulls(rows),
-            Self::Interval(own) => own.append_nulls(rows),
-            Self::Text(own) => own.append_nulls(rows),
-        }
+        of_any_type!(self, own => *own += rows, own => own.append_nulls(rows));
     }
 
     /// Takes away the rows from this one on.
     pub fn truncate(&mut self, rows: usize) {
-        match self {
-            Self::Null(own) => *own = rows.min(*own),
-            Self::Bool(own) => {
-                own.values.truncate(rows);
-                own.valid.iter_mut().for_each(|valid| valid.truncate(rows));
-            }
-            Self::Int(own) => own.truncate(rows),
-            Self::Wide(own) => own.truncate(rows),
-            Self::Float(own) => own.truncate(rows),
-            Self::Double(own) => own.truncate(rows),
-            Self::Interval(own) => own.truncate(rows),
-            Self::Text(own) => own.truncate(rows),
-        }
+        of_any_type!(self, own => *own = rows.min(*own), own => own.truncate(rows));
     }
 
     /// Takes away so many rows at the beginning.
     pub fn drop_first(&mut self, rows: usize) {
-        match self {
-            Self::Null(own) => *own = own.saturating_sub(rows),
-            Self::Bool(own) => {
-                own.values.drop_first(rows);
-                own.valid.iter_mut().for_each(|valid| valid.drop_first(rows));
-            }
-            Self::Int(own) => own.drop_first(rows),
-            Self::Wide(own) => own.drop_first(rows),
-            Self::Float(own) => own.drop_first(rows),
-            Self::Double(own) => own.drop_first(rows),
-            Self::Interval(own) => own.drop_first(rows),
-            Self::Text(own) => own.drop_first(rows),
-        }
+        of_any_type!(self, own => *own = own.saturating_sub(rows), own => own.drop_first(rows));
     }
 
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
-        match self {
-            Self::Null(_) => 0,
-            Self::Bool(own) => own.values.memory_bytes() + own.valid.as_ref().map_or(0, Bitmap::memory_bytes),
-            Self::Int(own) => own.memory_bytes(),
-            Self::Wide(own) => own.memory_bytes(),
-            Self::Float(own) => own.memory_bytes(),
-            Self::Double(own) => own.memory_bytes(),
-            Self::Interval(own) => own.memory_bytes(),
-            Self::Text(own) => own.memory_bytes(),
-        }
+        of_any_type!(self, _rows => 0, own => own.memory_bytes())
     }
 }
 
@@ -115,6 +86,25 @@ impl BoolColumn<'static> {
     fn append(&mut self, other: &BoolColumn<'_>, rows: Range<usize>) {
         append_valid_of(&mut self.valid, self.values.len(), other.valid.as_ref(), rows.clone());
         rows.for_each(|row| self.values.push(other.values.get(row)));
+    }
+
+    fn append_nulls(&mut self, rows: usize) {
+        append_valid(&mut self.valid, self.values.len(), std::iter::repeat_n(false, rows));
+        (0..rows).for_each(|_| self.values.push(false));
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.values.truncate(rows);
+        self.valid.iter_mut().for_each(|valid| valid.truncate(rows));
+    }
+
+    fn drop_first(&mut self, rows: usize) {
+        self.values.drop_first(rows);
+        self.valid.iter_mut().for_each(|valid| valid.drop_first(rows));
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.values.memory_bytes() + self.valid.as_ref().map_or(0, Bitmap::memory_bytes)
     }
 }
 
