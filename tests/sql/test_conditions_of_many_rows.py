@@ -70,21 +70,25 @@ def test_an_enum_of_polars() -> None:
 
 
 def test_an_error_is_that_of_a_row() -> None:
-    condition = "(x + 100::TINYINT)::TINYINT > 5"
-    small = pa.table({"k": [0] * ROWS, "id": range(ROWS), "x": pa.array([row % 20 for row in range(ROWS)], pa.int8())})
-    assert matched(condition, small) == list(range(ROWS))
-    large = small.set_column(2, "x", pa.array([row % 30 for row in range(ROWS)], pa.int8()))
+    condition = "CAST(x AS UTINYINT) > 5"
+    whole = pa.table({"k": [0] * ROWS, "id": range(ROWS), "x": pa.array([row % 20 for row in range(ROWS)], pa.int8())})
+    assert matched(condition, whole) == [row for row in range(ROWS) if row % 20 > 5]
+    with_negative = whole.set_column(2, "x", pa.array([-1, *range(19)] * (ROWS // 20), pa.int8()))
     with pytest.raises(QueryError):
-        matched(condition, large)
+        matched(condition, with_negative)
 
 
-DIFFERENCES = ["at - PREV(at) <= INTERVAL 1 HOUR", "at - PREV(at) < INTERVAL 1 HOUR", "INTERVAL 1 DAY >= at - PREV(at)"]
-DIFFERENCES += [
-    "at - PREV(at) > INTERVAL 1 MONTH",
-    "INTERVAL 1 HOUR < NEXT(at) - at",
-    "at - PREV(at, 2) >= INTERVAL (-2) HOUR",
+DIFFERENCES = [
+    "seen - PREV(seen) <= INTERVAL 1 HOUR",
+    "seen - PREV(seen) < INTERVAL 1 HOUR",
+    "INTERVAL 1 DAY >= seen - PREV(seen)",
 ]
-DIFFERENCES += ["at - PREV(at) = INTERVAL 1 HOUR", "NOT (at - PREV(at) <= INTERVAL 1 HOUR)"]
+DIFFERENCES += [
+    "seen - PREV(seen) > INTERVAL 1 MONTH",
+    "INTERVAL 1 HOUR < NEXT(seen) - seen",
+    "seen - PREV(seen, 2) >= INTERVAL (-2) HOUR",
+]
+DIFFERENCES += ["seen - PREV(seen) = INTERVAL 1 HOUR", "NOT (seen - PREV(seen) <= INTERVAL 1 HOUR)"]
 
 
 @pytest.mark.parametrize("condition", DIFFERENCES)
@@ -92,18 +96,18 @@ def test_timestamps_apart_by_an_interval(condition: str) -> None:
     chosen = random.Random(1)
     hour = 3_600_000_000
     steps = [0, 1, hour - 1, hour, hour + 1, 24 * hour, 720 * hour, -hour, -3 * hour]
-    at = [None if chosen.random() < 0.05 else 1_700_000_000_000_000 + chosen.choice(steps) for _ in range(ROWS)]
+    seen = [None if chosen.random() < 0.05 else 1_700_000_000_000_000 + chosen.choice(steps) for _ in range(ROWS)]
     # Further apart than a number of 64 bits says.
-    at[700:704] = [-(2**62) - 2**61, 2**62 + 2**61, -(2**62) - 2**61, 0]
+    seen[700:704] = [-(2**62) - 2**61, 2**62 + 2**61, -(2**62) - 2**61, 0]
     columns = {
         "k": [row // 7 for row in range(ROWS)],
         "id": range(ROWS),
-        "at": pa.array(at, pa.int64()).cast(pa.timestamp("us")),
+        "seen": pa.array(seen, pa.int64()).cast(pa.timestamp("us")),
     }
     rows = pa.table(columns)
     window = "OVER (PARTITION BY k ORDER BY id)"
-    said = condition.replace("PREV(at, 2)", f"lag(at, 2) {window}").replace("PREV(at)", f"lag(at) {window}")
-    said = said.replace("NEXT(at)", f"lead(at) {window}")
+    said = condition.replace("PREV(seen, 2)", f"lag(seen, 2) {window}").replace("PREV(seen)", f"lag(seen) {window}")
+    said = said.replace("NEXT(seen)", f"lead(seen) {window}")
     connection = duckdb.connect()
     connection.register("t", rows)
     found = connection.execute(f"SELECT id FROM (SELECT id, {said} AS holds FROM t) WHERE holds ORDER BY id").fetchall()
@@ -111,9 +115,9 @@ def test_timestamps_apart_by_an_interval(condition: str) -> None:
 
 
 def test_infinite_timestamps_are_not_subtracted() -> None:
-    at = pa.array([0, 1, 2**63 - 1, 5], pa.int64()).cast(pa.timestamp("us"))
-    alone = pa.table({"k": [0, 0, 1, 2], "id": range(4), "at": at})
+    seen = pa.array([0, 1, 2**63 - 1, 5], pa.int64()).cast(pa.timestamp("us"))
+    alone = pa.table({"k": [0, 0, 1, 2], "id": range(4), "seen": seen})
     # Nothing is subtracted from it, nor it from others.
-    assert matched("at - PREV(at) <= INTERVAL 1 HOUR", alone) == [1]
+    assert matched("seen - PREV(seen) <= INTERVAL 1 HOUR", alone) == [1]
     with pytest.raises(QueryError):
-        matched("at - PREV(at) <= INTERVAL 1 HOUR", alone.set_column(0, "k", pa.array([0, 0, 0, 0])))
+        matched("seen - PREV(seen) <= INTERVAL 1 HOUR", alone.set_column(0, "k", pa.array([0, 0, 0, 0])))
