@@ -122,7 +122,7 @@ pub fn order(
     for source in needed {
         numbered.push(texts::without_texts(source, rows, work, tick)?);
     }
-    let keys = Numbered { sources: &numbered, of_partitions, rows };
+    let keys = NumberedKeys { sources: &numbered, of_partitions, rows };
     if rows >= MANY_ROWS
         && let Some(found) = keys.in_order(carried, Ranges::Guessed, work, tick)?
     {
@@ -136,14 +136,14 @@ const MANY_ROWS: usize = 1 << 17;
 
 /// Keys as numbers.
 #[derive(Clone, Copy)]
-struct Numbered<'n> {
+struct NumberedKeys<'n> {
     sources: &'n [Source<'n>],
     /// How many of the sources are of PARTITION BY; these are first.
     of_partitions: usize,
     rows: usize,
 }
 
-impl Numbered<'_> {
+impl NumberedKeys<'_> {
     /// Orders rows that are not in order; None where ranges are guessed and turn out to be others, or take more than one word.
     fn in_order(
         self,
