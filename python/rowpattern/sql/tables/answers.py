@@ -177,7 +177,7 @@ def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
 
 def _as_polars(answer: Answer, source: Table | None) -> Any:
     polars = sys.modules["polars"]
-    if (twice := named_twice(column.name for column in answer.columns)) is not None:
+    if (twice := named_twice([column.name for column in answer.columns])) is not None:
         raise QueryError(f"the answer has two columns {twice}, and frames of Polars cannot; name one by AS")
     plain: list[AnswerColumn] = []
     typed: dict[str, Any] = {}
