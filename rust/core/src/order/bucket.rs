@@ -1,7 +1,6 @@
 //! The rows of one bucket in order: counted by the lower bits of their codes, or sorted by them.
 
 use super::OrderError;
-use super::narrow::NarrowSorter;
 use super::places::{Changes, FEW_GROUPED, MANY_GROUPED, MOST_GROUPED, Places, begun, lengthen, place_bits};
 use super::scatter::{BUCKET_ROWS, Scattered};
 use super::word::With;
@@ -38,7 +37,6 @@ pub struct Sorter<'w> {
     grouped: Vec<u64>,
     /// The same where they do not fit into one number.
     pairs: Vec<(u64, u32)>,
-    narrow: NarrowSorter<'w>,
 }
 
 impl Drop for Sorter<'_> {
@@ -55,8 +53,7 @@ impl Drop for Sorter<'_> {
 impl<'w> Sorter<'w> {
     pub fn new(work: Work<'w>) -> Self {
         let (packed, grouped, pairs) = (Vec::new(), Vec::new(), Vec::new());
-        let narrow = NarrowSorter::new(work);
-        Self { work, counts: Vec::new(), rows: Vec::new(), bytes: Vec::new(), packed, grouped, pairs, narrow }
+        Self { work, counts: Vec::new(), rows: Vec::new(), bytes: Vec::new(), packed, grouped, pairs }
     }
 
     /// Writes the rows of a bucket in order; None where it has none.
@@ -65,7 +62,7 @@ impl<'w> Sorter<'w> {
         scattered: &Scattered<'_, JOINED>,
         bucket: usize,
         with: With<'_>,
-        mut places: Places<'_>,
+        places: Places<'_>,
     ) -> Result<Option<Bucket>, OrderError> {
         let buckets = scattered.buckets;
         let length = places.order.len();
@@ -83,7 +80,7 @@ impl<'w> Sorter<'w> {
             return Ok(Some(Bucket { first, last, changes: Vec::new(), is_left: true }));
         } else if length == 1 || buckets.bits + place_bits(length) >= u64::BITS {
             self.compare(scattered, bucket, with, places, &mut changes)?;
-        } else if !self.narrow.sort(scattered, bucket, with, &mut places, &mut changes)? {
+        } else {
             self.group(scattered, bucket, with, places, &mut changes)?;
         }
         let (first, last, changes) = changes.found();

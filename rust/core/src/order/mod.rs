@@ -28,7 +28,6 @@ mod columns;
 mod dictionary;
 mod encoded;
 mod error;
-mod narrow;
 mod places;
 mod prepare;
 mod scan;
