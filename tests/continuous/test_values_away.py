@@ -79,6 +79,10 @@ class TestOn:
         assert "NOT bounded" in query.explain()
         assert query.finish().num_rows == 0
 
+    def test_what_a_row_that_waits_reads_before_it_is_kept(self) -> None:
+        query = rowpattern.continuous(clause("A", "A AS NEXT(x IGNORE NULLS) > PREV(x, 2)"), SCHEMA)
+        assert given(query, 1, 1, None, None, 2) == [[], [], [], [], [(2, 2), (3, 3)]]
+
     def test_other_variables_do_not_wait(self) -> None:
         query = rowpattern.continuous(clause("A | B", "A AS x = 1, B AS NEXT(x IGNORE NULLS) = 3"), SCHEMA)
         assert given(query, 1, None, 1, 3) == [[(0, 0)], [], [(2, 2)], []]

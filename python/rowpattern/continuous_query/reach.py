@@ -39,7 +39,8 @@ class Reach(NamedTuple):
         measures_ahead: the values ahead that measures read, each once.
         rows_before: how many rows before its own a condition of rows alone reads (PREV); one row at least where PREV
             with IGNORE NULLS is read, as each row is given these values with those of the row before it.
-        match_before: how many rows before a match are read, by conditions that depend on it and by measures.
+        match_before: how many rows before a match are read, by conditions that depend on it, by those that wait for a
+            value ahead, and by measures.
         match_behind: how many rows behind a match measures read.
         numbered: whether MATCH_NUMBER() is read.
     """
@@ -64,13 +65,17 @@ def reach_of(bound: BoundClause) -> Reach:
         measured_ahead.setdefault((source, distance), []).append(variables)
     rows_before = -min((0, *_steps(item for item in read if not depends_on_the_match(item))))
     carries = any((value_away(name) or ("", 0))[1] < 0 for name in bound.away)
+    rows_before = max(rows_before, int(carries))
+    conditions_ahead = {each.variable: ahead for each in bound.conditions if (ahead := list(_ahead(_reads(each))))}
+    # A row that waits for a value is evaluated again when that comes, with what is read before it.
+    again_before = rows_before if conditions_ahead else 0
     return Reach(
-        conditions_ahead={each.variable: ahead for each in bound.conditions if (ahead := list(_ahead(_reads(each))))},
+        conditions_ahead=conditions_ahead,
         measures_ahead=[(source, distance, rows) for (source, distance), rows in measured_ahead.items()],
         horizons={each.variable: found for each in bound.conditions if (found := max((0, *_steps(_reads(each))))) > 0},
-        rows_before=max(rows_before, int(carries)),
+        rows_before=rows_before,
         # A condition that depends on the match is evaluated again as a whole, with what it reads around its own row.
-        match_before=-min((0, *steps, *_steps(dependent), *_steps(read if dependent else ()))),
+        match_before=max(again_before, -min((0, *steps, *_steps(dependent), *_steps(read if dependent else ())))),
         match_behind=max((0, *steps)),
         numbered=any(map(_is_numbered, (*measured, *read))),
     )
