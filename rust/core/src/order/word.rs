@@ -259,10 +259,14 @@ impl Code<'_> {
         // To turn the highest bit of all is the same as to turn that of the end of the range.
         if self.source.descending {
             let high = high ^ turned;
-            codes.iter_mut().for_each(|code| *code = high.wrapping_sub(*code));
+            for code in codes.iter_mut() {
+                *code = high.wrapping_sub(*code);
+            }
         } else if low ^ turned != 0 {
             let low = low ^ turned;
-            codes.iter_mut().for_each(|code| *code = code.wrapping_sub(low));
+            for code in codes.iter_mut() {
+                *code = code.wrapping_sub(low);
+            }
         }
         if let Some(step) = step {
             for code in codes.iter_mut() {
@@ -270,11 +274,14 @@ impl Code<'_> {
             }
         }
         // Those outside are above all others: numbers wrap around, and no multiple has so many steps as what is none.
+        // They are counted, as a search for the first one would look at them one by one.
         let most = range.steps();
-        let are_inside = match self.nulls_first {
-            _ if !self.is_guessed => true,
-            None => codes.iter().fold(true, |are, &code| are & (code <= most)),
-            Some(_) => codes.iter().zip(&*flags).fold(true, |are, (&code, &flag)| are & ((code <= most) | (flag != 0))),
+        let outside: usize = match self.nulls_first {
+            _ if !self.is_guessed => 0,
+            None => codes.iter().map(|&code| usize::from(code > most)).sum(),
+            Some(_) => {
+                codes.iter().zip(&*flags).map(|(&code, &flag)| usize::from(code > most) * usize::from(flag == 0)).sum()
+            }
         };
         match self.nulls_first {
             None => {}
@@ -288,7 +295,7 @@ impl Code<'_> {
                 numbered.filter(|(_, flag)| **flag != 0).for_each(|(code, _)| *code = behind);
             }
         }
-        Ok(are_inside)
+        Ok(outside == 0)
     }
 }
 
