@@ -33,7 +33,7 @@ COLUMNS = "card BIGINT, at TIMESTAMP, amount DOUBLE, city STRING, tag BIGINT"
 BEGIN = dt.datetime(2026, 3, 2, 10, tzinfo=dt.timezone.utc)
 LATENESS_SECONDS = 60
 # Past all deadlines, of a card of its own.
-LAST = {"card": -1, "at": BEGIN + dt.timedelta(days=1), "amount": 50.0, "city": "Rome", "tag": None}
+LAST: dict[str, Any] = {"card": -1, "at": BEGIN + dt.timedelta(days=1), "amount": 50.0, "city": "Rome", "tag": None}
 
 
 @pytest.fixture(scope="module")
