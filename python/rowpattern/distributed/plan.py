@@ -152,7 +152,7 @@ def plan_query(question: Question, names: Sequence[str], field_of: Callable[[int
             raise error_at(message, location, UnsupportedQueryError)
     read = set(bound.reads())
     positions = tuple(at for at, name in enumerate(names) if name in read)
-    if (twice := named_twice(names[at] for at in positions)) is not None:
+    if (twice := named_twice([names[at] for at in positions])) is not None:
         raise error_at(f"the frame has two columns {twice}; give each a name of its own", clause.location, QueryError)
     rows = pa.schema([field_of(at).with_name(names[at]) for at in positions])
     for key, location in zip(bound.partition_by, places):

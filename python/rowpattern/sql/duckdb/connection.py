@@ -301,12 +301,12 @@ class Database:
         self._context.check()
         return str(found[0][0])
 
-    def rows(self, sql: str, parameters: list[str], *, quick: bool = False) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Sequence[str | list[str]], *, quick: bool = False) -> list[tuple[Any, ...]]:
         """Run a query that reads no table.
 
         Args:
             sql: the query.
-            parameters: its parameters.
+            parameters: its parameters: texts, or lists of texts.
             quick: whether it takes too little time to have another thread do it, so that it can be interrupted.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rowpattern.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 __all__ = ["check_name", "lowered", "named_twice", "quoted"]
 
@@ -36,13 +36,15 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def named_twice(names: Iterable[str]) -> str | None:
+def named_twice(names: Collection[str]) -> str | None:
     """Return the first name that stands among others more than once; None where there is none.
 
     >>> named_twice(["a", "b", "c", "b", "a"])
     'a'
     """
-    return next((name for name, count in Counter(names).items() if count > 1), None)
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def check_name(name: str, what: str) -> None:

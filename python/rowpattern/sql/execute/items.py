@@ -72,6 +72,10 @@ class Items:
         self._context = context
         # Arrays that were made here, by their addresses, so that these stay theirs.
         self._own: dict[int, Array] = {}
+        # Columns whose own values are to be read with what is read next, and these values.
+        self._along: Sequence[PlacedColumn] = ()
+        self._along_wanted: list[_Wanted] = []
+        self._along_read: list[Array] | None = None
         order = None if rows.order is None else from_numpy(rows.order)
         options: dict[str, Any] = {**shown._asdict(), **context.remaining}
         with context.limited():
@@ -125,10 +129,14 @@ class Items:
             columns: the columns.
             partition_keys: how many of them, which are first, partition the rows.
         """
-        rows = [
-            "partition" if at < partition_keys and _same_where_equal(each) else None for at, each in enumerate(columns)
-        ]
-        return self._read([(("value", row), column) for row, column in zip(rows, columns)])
+        if columns is self._along and self._along_read is not None:
+            return self._along_read
+        self._along_wanted = []
+        return self._read(_own_wanted(columns, partition_keys))
+
+    def read_along(self, columns: Sequence[PlacedColumn], partition_keys: int) -> None:
+        """Have `own_values` of these columns read with whatever is read next: over few rows each call counts."""
+        self._along, self._along_wanted = columns, _own_wanted(columns, partition_keys)
 
     def own_classifiers(self) -> Array:
         """Read the classifiers of the items' own rows."""
@@ -169,6 +177,11 @@ class Items:
         """Read what the core takes in one call; other columns' rows too, which Arrow takes then."""
         if not wanted:
             return []
+        if self._along_wanted:
+            along, self._along_wanted = self._along_wanted, []
+            found = self._read([*wanted, *along])
+            self._along_read = found[len(wanted) :]
+            return found[: len(wanted)]
         numbers: dict[tuple[int, bool], int] = {}
         columns: list[tuple[pa.ChunkedArray, bool]] = []
         forms: list[StoredColumn] = []
@@ -232,6 +245,11 @@ class Items:
             return taken
 
         return dict(zip((at for at, _ in columns), in_threads(context.threads, take, columns, self.count)))
+
+
+def _own_wanted(columns: Sequence[PlacedColumn], partition_keys: int) -> list[_Wanted]:
+    rows = ["partition" if at < partition_keys and _same_where_equal(each) else None for at, each in enumerate(columns)]
+    return [(("value", row), column) for row, column in zip(rows, columns)]
 
 
 def core_read(item: Reference) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rowpattern.patterns import Matches
     from rowpattern.sql.arrow.arrays import Array, Integers
-    from rowpattern.sql.bind.bound import BoundClause
+    from rowpattern.sql.bind.bound import BoundClause, Key
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.sort import OrderedPartitions, PlacedColumn
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -62,10 +62,15 @@ def answer_of_matches(
         QueryLimitError: a limit was passed.
     """
     items = Items(matches, _shown(bound), rows, context)
+    keys = _keys(bound, of_rows=items.shown.per_row)
+    placed: list[PlacedColumn] = []
     with context.step("measures", items.count):
+        if not items.shown.per_row:
+            placed = [rows.placed_key(key) for key in keys]
+            items.read_along(placed, len(keys))
         measures = measure(bound, rows, items, database, context)
     with context.step("output", items.count):
-        return Answer(_columns(bound, rows, items, measures)), items
+        return Answer(_columns(bound, rows, items, measures, keys, placed)), items
 
 
 def _shown(bound: BoundClause) -> Shown:
@@ -76,10 +81,8 @@ def _shown(bound: BoundClause) -> Shown:
     )
 
 
-def _columns(
-    bound: BoundClause, rows: OrderedPartitions, items: Items, measures: Sequence[Array]
-) -> list[AnswerColumn]:
-    of_rows = items.shown.per_row
+def _keys(bound: BoundClause, *, of_rows: bool) -> list[Key]:
+    """Return the keys that are shown: those of PARTITION BY, and of all rows those of ORDER BY."""
     keys = list(bound.partition_by)
     if of_rows:
         seen = {key.column for key in keys}
@@ -87,8 +90,21 @@ def _columns(
             if key.column is not None and key.column not in seen:
                 seen.add(key.column)
                 keys.append(key)
-    rest = _Rest(rows, items, bound.rest if of_rows else ())
-    placed = [*(rows.placed_key(key) for key in keys), *rest.placed]
+    return keys
+
+
+def _columns(  # noqa: PLR0917 - one caller
+    bound: BoundClause,
+    rows: OrderedPartitions,
+    items: Items,
+    measures: Sequence[Array],
+    keys: Sequence[Key],
+    placed: Sequence[PlacedColumn],
+) -> list[AnswerColumn]:
+    """Return the columns of the answer; `placed` are those of keys, where they have been read."""
+    rest = _Rest(rows, items, bound.rest if items.shown.per_row else ())
+    if items.shown.per_row:
+        placed = [*(rows.placed_key(key) for key in keys), *rest.placed]
     taken = _own_values(rows, items, placed, len(bound.partition_by))
     return [
         *(AnswerColumn(key.name, values, key.column, items.has_made(values)) for key, values in zip(keys, taken)),

@@ -24,6 +24,7 @@ from rowpattern.sql.tables.table import RelationTable, Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rowpattern._core import ComputedTable
     from rowpattern.sql.arrow.arrays import Array
 
 __all__ = [
@@ -61,6 +62,11 @@ class Answer:
         """Take its columns, in order."""
         self.columns = columns
 
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self.columns[0].values) if self.columns else 0
+
     def arrow(self, source: Table | None = None) -> pa.Table:
         """Return it as an Arrow table, with what the fields of the one table behind it say of extension types."""
         columns = [column.arrow() for column in self.columns]
@@ -76,6 +82,37 @@ class Answer:
             for column, values in zip(self.columns, columns)
         ]
         return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+class ComputedAnswer(Answer):
+    """Columns that the core computed together; they are taken apart where somebody asks for them one by one.
+
+    Attributes:
+        table: all of them.
+        shown: for each its name, and its origin as of `AnswerColumn`.
+        made_whole: whether their names are different and not empty, as Polars has them.
+    """
+
+    def __init__(self, table: ComputedTable, shown: list[tuple[str, str | None]], *, made_whole: bool) -> None:
+        """Take the columns."""
+        self.table = table
+        self.shown = shown
+        self.made_whole = made_whole
+
+    def __getattr__(self, name: str) -> Any:
+        """Return `columns`, at the first time."""
+        if name != "columns":
+            raise AttributeError(name)
+        self.columns = [
+            AnswerColumn(name, pa.array(values), origin, is_own=True)
+            for (name, origin), values in zip(self.shown, self.table.columns())
+        ]
+        return self.columns
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return len(self.table)
 
 
 # Types of values that no table has as views.
@@ -143,6 +180,8 @@ def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[],
         source: the one table that origins are columns of.
         check: called now and then where it takes long; it raises an error where time is over.
     """
+    if isinstance(answer, ComputedAnswer) and source is not None and (made := _whole(answer, kind, source)) is not None:
+        return made
     if kind != "duckdb" and any(map(_has_intervals, answer.columns)):
         keep = source is not None and source.has_intervals
         answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
@@ -161,6 +200,39 @@ def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[],
     return _as_relation(answer, table, source) if kind == "duckdb" else table
 
 
+def _whole(answer: ComputedAnswer, kind: str, source: Table) -> Any:
+    """Return what was computed together without taking it apart; None where a column needs a look of its own."""
+    if not answer.made_whole or not all(
+        origin is None or source.gives_as_computed(origin) for _, origin in answer.shown
+    ):
+        return None
+    if kind == "arrow":
+        return pa.Table.from_batches([pa.record_batch(answer.table)])
+    if kind == "polars":
+        return source.like(sys.modules["polars"].DataFrame(answer.table))
+    if kind == "pandas":
+        blocks = answer.table.number_blocks()
+        return None if blocks is None else source.like(_frame_of_blocks(answer, blocks))
+    return None
+
+
+def _frame_of_blocks(answer: ComputedAnswer, blocks: list[tuple[str, list[int], bytearray]]) -> Any:
+    import pandas as pd
+
+    rows, names = len(answer.table), _pandas_index(tuple([name for name, _ in answer.shown])).view()
+    index = pd.RangeIndex(rows)
+    made = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
+    values = [np.frombuffer(block, kind).reshape(len(places), rows) for kind, places, block in blocks]
+    if made is not None:
+        placed = [(each, np.array(places)) for each, (_, places, _) in zip(values, blocks)]
+        return made(placed, index=index, columns=names)
+    arrays: list[Any] = [None] * len(answer.shown)
+    for each, (_, places, _) in zip(values, blocks):
+        for at, place in enumerate(places):
+            arrays[place] = each[at]
+    return _frame_of_arrays(arrays, names, index)
+
+
 def _has_intervals(column: AnswerColumn) -> bool:
     if isinstance(column.values, PandasValues):
         return False
@@ -177,7 +249,7 @@ def _answered(column: AnswerColumn, *, keep_intervals: bool) -> AnswerColumn:
 
 def _as_polars(answer: Answer, source: Table | None) -> Any:
     polars = sys.modules["polars"]
-    if (twice := named_twice(column.name for column in answer.columns)) is not None:
+    if (twice := named_twice([column.name for column in answer.columns])) is not None:
         raise QueryError(f"the answer has two columns {twice}, and frames of Polars cannot; name one by AS")
     plain: list[AnswerColumn] = []
     typed: dict[str, Any] = {}
@@ -250,11 +322,21 @@ def _as_pandas(answer: Answer, source: Table | None, check: Callable[[], None]) 
     if arrays and all(type(each) is np.ndarray and each.dtype != object for each in arrays):
         if made is not None:
             return made(_blocks(arrays), index=index, columns=names)
-        # pandas 2 copies them, which takes less time of small ones than to look at each.
-        copied = getattr(pd.DataFrame, "_from_arrays", None)
-        if copied is not None and 8 * rows <= _SMALL_COLUMN_BYTES:
-            return copied(arrays, names, index, verify_integrity=False)
+        if 8 * rows <= _SMALL_COLUMN_BYTES:
+            return _frame_of_arrays(arrays, names, index)
     frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
+    frame.columns = names
+    return frame
+
+
+def _frame_of_arrays(arrays: list[Any], names: Any, index: Any) -> Any:
+    """Return a frame of small columns of numbers: pandas 2 copies them in less time than it takes to look at each."""
+    import pandas as pd
+
+    copied = getattr(pd.DataFrame, "_from_arrays", None)
+    if copied is not None:
+        return copied(arrays, names, index, verify_integrity=False)
+    frame = pd.DataFrame(dict(enumerate(arrays)), index=index)
     frame.columns = names
     return frame
 
