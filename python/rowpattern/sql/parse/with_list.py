@@ -149,14 +149,8 @@ class WithLists:
             name: as names of tables are compared.
             offset: the character.
         """
-        for found, table in reversed(self._by_name.get(name, ())):
-            if not found.begin <= offset < found.end:
-                continue
-            if table.end <= offset:
-                return table
-            if table.recursion is not None and table.recursion <= offset:
-                return None
-        return None
+        found = self._found(name, offset)
+        return None if isinstance(found, str) else found
 
     def unseen(self, name: str, offset: int) -> Unseen | None:
         """Say why a name means no table that a list has made, at a character of the query.
@@ -167,12 +161,17 @@ class WithLists:
             name: as names of tables are compared.
             offset: the character.
         """
+        found = self._found(name, offset)
+        return found if isinstance(found, str) else None
+
+    def _found(self, name: str, offset: int) -> MadeTable | Unseen | None:
+        """Return the table that a name means at a character, or why it means none; None where no list has the name."""
         is_later = False
-        for found, table in reversed(self._by_name.get(name, ())):
-            if not found.begin <= offset < found.end:
+        for seen, table in reversed(self._by_name.get(name, ())):
+            if not seen.begin <= offset < seen.end:
                 continue
             if table.end <= offset:
-                return None
+                return table
             if table.recursion is not None and table.recursion <= offset:
                 return "recursion"
             is_later |= offset < table.begin
