@@ -22,7 +22,11 @@ __all__ = ["COLUMNS", "LABELS", "Holds", "holds"]
 
 
 class Holds(NamedTuple):
-    """What another thread saw while a call went on, in seconds: the longest time without the interpreter, and all."""
+    """What another thread saw while a call went on, in seconds: the longest time without the interpreter, and all.
+
+    Where the process waits for a processor, which it does on a loaded machine, no time passes: both are at most the
+    time that all threads of the process have computed.
+    """
 
     longest: float
     all: float
@@ -38,16 +42,27 @@ def holds(call: Callable[[], object], enough: Callable[[Holds], bool] = lambda _
     return least
 
 
+class _Now:
+    """A moment on the clock and in the time that the process has computed."""
+
+    def __init__(self) -> None:
+        self.clock = time.perf_counter()
+        self.computed = time.process_time()
+
+    def since(self, earlier: _Now) -> float:
+        return min(self.clock - earlier.clock, self.computed - earlier.computed)
+
+
 def _seen(call: Callable[[], object]) -> Holds:
     ended, watches, gaps = threading.Event(), threading.Event(), []
 
     def watch() -> None:
-        last = time.perf_counter()
+        last = _Now()
         watches.set()
         while not ended.is_set():
             time.sleep(0.001)
-            now = time.perf_counter()
-            gaps.append(now - last)
+            now = _Now()
+            gaps.append(now.since(last))
             last = now
 
     watching = threading.Thread(target=watch)
@@ -55,11 +70,11 @@ def _seen(call: Callable[[], object]) -> Holds:
     watches.wait()
     # Python's collector goes through all objects of the process, which takes as long as there are many.
     gc.disable()
-    begun = time.perf_counter()
+    begun = _Now()
     try:
         call()
     finally:
-        whole = time.perf_counter() - begun
+        whole = _Now().since(begun)
         gc.enable()
         ended.set()
         watching.join()

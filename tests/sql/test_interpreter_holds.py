@@ -14,8 +14,9 @@ from rowpattern import match_recognize
 pytestmark = pytest.mark.slow
 
 ROWS = 400_000
-# At most 20 ms are promised (benches/test_interpreter.py). Here the machine may be loaded, so what fails is a call that
-# holds the interpreter for an eighth of its time, each time, where that is much longer.
+# At most 20 ms are promised (benches/test_interpreter.py). Here other processes may have the processor when the thread
+# that watches should, so what fails is a call that holds the interpreter for an eighth of its time, each time, where
+# that is much longer.
 MOST_SECONDS = 0.06
 
 
