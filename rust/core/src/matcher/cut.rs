@@ -203,6 +203,9 @@ pub fn set_of_row(
     }
 }
 
+/// A row at which rows are cut: the row, the state before it, and its set.
+pub type CutRow = (usize, StateBefore, Box<[u64]>);
+
 /// A row around one of a partition's where both passes are known, whole groups behind row 0; None where there is none near.
 ///
 /// Args: the partition's first row, and the one behind its last; the row; and how many rows before it are looked at.
@@ -211,7 +214,7 @@ pub fn cut_around(
     partition: (usize, usize),
     wanted: usize,
     reach: usize,
-) -> Result<Option<(usize, StateBefore, Box<[u64]>)>, Stopped> {
+) -> Result<Option<CutRow>, Stopped> {
     match cut_near(context, partition, wanted, reach, 0) {
         Ok(found) => Ok(found.map(|(row, state, set)| (row, StateBefore::State(state), set))),
         Err(Unknown::Full(full)) => {

@@ -106,13 +106,14 @@ impl TakenValues {
     /// Adds what another part of the same column has; what is not written here comes with what its morsels gave.
     pub(super) fn append(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
         match (self, next) {
-            (Self::W1(values), Self::W1(next)) => budget.append(values, next, tick),
+            (Self::W1(values), Self::W1(next)) | (Self::Bytes(values, _), Self::Bytes(next, _)) => {
+                budget.append(values, next, tick)
+            }
             (Self::W2(values), Self::W2(next)) => budget.append(values, next, tick),
             (Self::W4(values), Self::W4(next)) => budget.append(values, next, tick),
             (Self::W8(values), Self::W8(next)) => budget.append(values, next, tick),
             (Self::W16(values), Self::W16(next)) => budget.append(values, next, tick),
             (Self::Numbers(values), Self::Numbers(next)) => budget.append(values, next, tick),
-            (Self::Bytes(values, _), Self::Bytes(next, _)) => budget.append(values, next, tick),
             _ => Ok(()),
         }
     }

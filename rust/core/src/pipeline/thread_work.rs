@@ -122,11 +122,11 @@ impl<'w, 'p> ThreadWork<'w, 'p> {
             if gives_up.load(Ordering::Relaxed) {
                 return Err(EndsEarly::Unsuited);
             }
-            let begun = Instant::now();
+            let clock = Instant::now();
             if !self.pipeline.order.is_in_order(begin..end, &mut self.order, self.budget)? {
                 return Err(EndsEarly::Unsuited);
             }
-            self.times.order += begun.elapsed();
+            self.times.order += clock.elapsed();
             start = if self.pipeline.skip == Skip::ToNextRow {
                 self.overlapping(begin, end, tick)?;
                 start
@@ -136,10 +136,10 @@ impl<'w, 'p> ThreadWork<'w, 'p> {
             // A sixteenth more than there would be if matches were everywhere as many.
             let matches = self.found.ends.len();
             let expected = matches.saturating_mul(all_rows) / (end - begin) / 16 * 17;
-            let begun = Instant::now();
+            let clock = Instant::now();
             self.take_first(range.low, into);
             self.found.read(self.pipeline, &mut into.columns, expected, self.budget)?;
-            self.times.measures += begun.elapsed();
+            self.times.measures += clock.elapsed();
             begin = end;
         }
         Ok(())
@@ -160,10 +160,10 @@ impl<'w, 'p> ThreadWork<'w, 'p> {
         loop {
             let behind = rows.min(end + ahead);
             let codes = std::mem::take(&mut self.codes);
-            let begun = Instant::now();
+            let clock = Instant::now();
             let symbols = self.pipeline.symbols(codes, begin - low, behind, self.budget)?;
-            self.times.conditions += begun.elapsed();
-            let begun = Instant::now();
+            self.times.conditions += clock.elapsed();
+            let clock = Instant::now();
             let mut context = Context::new(self.pipeline.compiled, &symbols, self.tables, self.budget, tick);
             let set = if is_range_end {
                 range.set.clone()
@@ -177,7 +177,7 @@ impl<'w, 'p> ThreadWork<'w, 'p> {
                 self.found.first_row = (begin - low) as i64;
                 state = Some(run_transducer(&mut context, &partitions, &morsel, &mut self.found)?);
             }
-            self.times.matching += begun.elapsed();
+            self.times.matching += clock.elapsed();
             if let Codes::Bytes(codes) = symbols.codes {
                 self.codes = codes;
             }
@@ -195,11 +195,11 @@ impl<'w, 'p> ThreadWork<'w, 'p> {
         // The last of these rows is taken for the partition's last. No match that begins in the stretch reaches it where it is not.
         let most = compiled.automaton.longest.unwrap_or(0);
         let behind = self.pipeline.table.rows.min(end + most + 1);
-        let begun = Instant::now();
+        let clock = Instant::now();
         let codes = std::mem::take(&mut self.codes);
         let symbols = self.pipeline.symbols(codes, begin - low, behind, self.budget)?;
-        self.times.conditions += begun.elapsed();
-        let begun = Instant::now();
+        self.times.conditions += clock.elapsed();
+        let clock = Instant::now();
         self.found.first_row = (begin - low) as i64;
         let partitions = Partitions::one(symbols.len());
         let mut context = Context::new(compiled, &symbols, self.tables, self.budget, tick);
@@ -209,7 +209,7 @@ impl<'w, 'p> ThreadWork<'w, 'p> {
             self.codes = codes;
         }
         self.found.keep_begun(begin, end);
-        self.times.matching += begun.elapsed();
+        self.times.matching += clock.elapsed();
         Ok(())
     }
 
