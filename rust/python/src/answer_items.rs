@@ -171,7 +171,7 @@ impl AnswerItems {
         let names = ChunkedColumn::new(vec![ColumnChunk { rows: matches.names().len(), valid: None, values }]);
         let (mut wanted, mut kinds) = (Vec::new(), Vec::new());
         for read in &reads {
-            let (read, kind) = read_of(py, read, matches, &sources, &names)?;
+            let (read, kind) = read_of(read, &|names| matches.set(py, names), &sources, &names)?;
             wanted.push(read);
             kinds.push(kind);
         }
@@ -307,7 +307,7 @@ fn narrowed(column: ValueColumn<'static>, kind: Type) -> (ValueColumn<'static>, 
 }
 
 /// Names as a column: where each begins and ends, and all of them.
-fn joined(names: &[String]) -> (Vec<i32>, Vec<u8>) {
+pub fn joined(names: &[String]) -> (Vec<i32>, Vec<u8>) {
     let (mut offsets, mut bytes) = (vec![0], Vec::new());
     for name in names {
         bytes.extend_from_slice(name.as_bytes());
@@ -320,18 +320,18 @@ fn joined(names: &[String]) -> (Vec<i32>, Vec<u8>) {
 /// Function, number of a column, variables, running, type of the result.
 type AggregateArguments = (String, Option<usize>, Option<Vec<String>>, bool, String);
 
-type SourceColumn<'a> = (ChunkedColumn<'a>, DataType, bool);
+/// A column of which values are taken, its type, and whether rows become those of the table.
+pub type SourceColumn<'a> = (ChunkedColumn<'a>, DataType, bool);
 
-/// Reads one of the tuples; the type of what it gives.
-fn read_of<'a>(
-    py: Python<'_>,
+/// Reads one of the tuples, with what gives the set of variables of these names; the type of what it gives.
+pub fn read_of<'a>(
     read: &Bound<'_, PyTuple>,
-    matches: &Matches,
+    set: &dyn Fn(&[String]) -> PyResult<VariableSet>,
     sources: &'a [SourceColumn<'a>],
     names: &'a ChunkedColumn<'a>,
 ) -> PyResult<(ItemRead<'a>, DataType)> {
     let kind: String = read.get_item(0)?.extract()?;
-    let row = || row_of(py, &read.get_item(1)?, matches);
+    let row = || row_of(&read.get_item(1)?, set);
     let plain = |reference, output| ItemRead { reference, through_order: false, output };
     let numbers = |reference| (plain(reference, ReadOutput::Numbers), DataType::Int64);
     Ok(match kind.as_str() {
@@ -358,14 +358,14 @@ fn read_of<'a>(
         "match" => numbers(Reference::Match),
         "place" => numbers(Reference::Place),
         "count" => {
-            let variables = matches.set(py, &read.get_item(1)?.extract::<Vec<String>>()?)?;
+            let variables = set(&read.get_item(1)?.extract::<Vec<String>>()?)?;
             numbers(Reference::Count { variables, running: read.get_item(2)?.extract()? })
         }
         other => return Err(PyValueError::new_err(format!("what is read is never {other:?}"))),
     })
 }
 
-fn row_of(py: Python<'_>, row: &Bound<'_, PyAny>, matches: &Matches) -> PyResult<Reference> {
+fn row_of(row: &Bound<'_, PyAny>, set: &dyn Fn(&[String]) -> PyResult<VariableSet>) -> PyResult<Reference> {
     if row.is_none() {
         return Ok(Reference::OwnRow);
     }
@@ -373,6 +373,6 @@ fn row_of(py: Python<'_>, row: &Bound<'_, PyAny>, matches: &Matches) -> PyResult
         return Ok(Reference::PartitionRow);
     }
     let (variables, first, offset, rows, running): (Option<Vec<String>>, bool, usize, i64, bool) = row.extract()?;
-    let variables: Option<VariableSet> = variables.map(|names| matches.set(py, &names)).transpose()?;
+    let variables: Option<VariableSet> = variables.map(|names| set(&names)).transpose()?;
     Ok(Reference::Row(Navigation { variables, first, offset, rows, running }))
 }

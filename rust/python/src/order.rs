@@ -152,7 +152,7 @@ pub fn encoded(
 }
 
 /// Calls with keys as the core has them; None where values are of a type that is not ordered here.
-fn with_keys<R>(
+pub fn with_keys<R>(
     given: &[KeyArgument],
     call: impl FnOnce(&[SortKey<'_>]) -> Result<R, OrderError>,
 ) -> Result<Option<R>, OrderError> {

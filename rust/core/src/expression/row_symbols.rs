@@ -249,6 +249,16 @@ pub fn keep_conditions(
     each_morsel(symbols, rows, (threads, budget, tick), || [false; BATCH_ROWS], keep, drop)
 }
 
+/// Says of some rows of a table which conditions hold there; the piece has as many rows.
+pub(crate) fn conditions_of_rows(
+    table: &ColumnTable<'_>,
+    rows: Range<usize>,
+    conditions: &[RowCondition],
+    piece: &mut SymbolsPiece<'_>,
+) -> Result<(), SymbolsError> {
+    TableRows { table: 0, rows, place: 0 }.keep(table, conditions, Before::Nothing, piece, &mut [false; BATCH_ROWS])
+}
+
 impl TableRows {
     fn keep(
         &self,
