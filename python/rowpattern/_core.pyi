@@ -143,6 +143,25 @@ def order(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column[int]], Column[int], Optional[Column[int]]]]: ...
+
+# A clause over rows in order and in one partition: the columns of its answer in chunks, and the seconds of its steps;
+# None where it has to be answered step by step.
+def pipeline(
+    pattern: Pattern,
+    rows: int,
+    conditions: Sequence[tuple[str, tuple[Any, ...]]],
+    columns: Sequence[tuple[str, Any]],
+    order_by: Sequence[tuple[_ArrowColumn, bool, bool]],
+    skip: _Skip,
+    reads: Sequence[tuple[Any, ...]],
+    read_columns: Sequence[_ArrowColumn],
+    *,
+    numbers: Sequence[int] = ...,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Optional[tuple[list[list[ComputedColumn]], list[float]]]: ...
 def latest_ends(
     keys: _Numbers,
     bounds: _Numbers,

@@ -171,7 +171,7 @@ impl FewRows {
         }
         let mut signals = limits.signals();
         let found = self.found(py, pattern, &arrays, rows, &limits, &mut signals)?;
-        let FoundAnswer { columns, items, is_sorted, seconds } = match found {
+        let AnswerParts { columns, items, is_sorted, seconds } = match found {
             Ok(found) => found,
             Err(Unanswered::Stopped(reason)) => return Err(limits.stopped(reason, signals.raised)),
             Err(Unanswered::ByOthers) => return Ok(None),
@@ -189,7 +189,7 @@ impl FewRows {
 type TakenColumns = Vec<(TakenColumn, DataType)>;
 
 /// An answer before it is Arrow's.
-struct FoundAnswer {
+struct AnswerParts {
     columns: TakenColumns,
     items: usize,
     is_sorted: bool,
@@ -252,7 +252,7 @@ impl FewRows {
         rows: usize,
         limits: &CallLimits,
         signals: &mut Signals,
-    ) -> PyResult<Result<FoundAnswer, Unanswered>> {
+    ) -> PyResult<Result<AnswerParts, Unanswered>> {
         let (begun, budget) = (Instant::now(), &limits.budget);
         let typed = self
             .columns
@@ -285,7 +285,7 @@ impl FewRows {
         Ok(read.map(|(columns, items)| {
             let times = [begun, ordered, noted, matched, Instant::now()];
             let seconds = times.windows(2).map(|two| (two[1] - two[0]).as_secs_f64());
-            FoundAnswer { columns, items, is_sorted: in_order.order.is_some(), seconds: seconds.collect() }
+            AnswerParts { columns, items, is_sorted: in_order.order.is_some(), seconds: seconds.collect() }
         }))
     }
 

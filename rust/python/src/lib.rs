@@ -45,6 +45,7 @@ mod panics;
 mod pattern;
 mod pattern_methods;
 mod pickling;
+mod pipeline;
 mod placed_texts;
 mod process_cache;
 mod query_run;
@@ -119,6 +120,8 @@ mod _core {
     use super::pattern::Pattern;
     #[pymodule_export]
     use super::pickling::{restore_column, restore_match, restore_matches, restore_spans};
+    #[pymodule_export]
+    use super::pipeline::pipeline;
     #[pymodule_export]
     use super::placed_texts::placed_texts;
 

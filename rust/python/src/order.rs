@@ -32,7 +32,7 @@ impl KeyArgument {
         Ok(Self { chunks, descending, nulls_first })
     }
 
-    fn given(&self) -> GivenKey<'_> {
+    pub fn given(&self) -> GivenKey<'_> {
         GivenKey { chunks: &self.chunks, descending: self.descending, nulls_first: self.nulls_first }
     }
 }
@@ -167,7 +167,7 @@ pub fn encoded(
 }
 
 /// Calls with keys as the core has them; None where values are of a type that is not ordered here.
-fn with_keys<R>(
+pub fn with_keys<R>(
     given: &[GivenKey<'_>],
     call: impl FnOnce(&[SortKey<'_>]) -> Result<R, OrderError>,
 ) -> Result<Option<R>, OrderError> {

@@ -90,14 +90,12 @@ class ComputedAnswer(Answer):
     Attributes:
         table: all of them.
         shown: for each its name, and its origin as of `AnswerColumn`.
-        made_whole: whether their names are different, as Polars has them.
     """
 
-    def __init__(self, table: ComputedTable, shown: list[tuple[str, str | None]], *, made_whole: bool) -> None:
+    def __init__(self, table: ComputedTable, shown: list[tuple[str, str | None]]) -> None:
         """Take the columns."""
         self.table = table
         self.shown = shown
-        self.made_whole = made_whole
 
     @cached_property
     def columns(self) -> list[AnswerColumn]:  # type: ignore[override]
@@ -200,9 +198,10 @@ def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[],
 
 def _whole(answer: ComputedAnswer, kind: str, source: Table) -> Any:
     """Return what was computed together without taking it apart; None where a column needs a look of its own."""
-    if not answer.made_whole or not all(
-        origin is None or source.gives_as_computed(origin) for _, origin in answer.shown
-    ):
+    if len({name for name, _ in answer.shown}) < len(answer.shown):
+        # What is made of these depends on the kind.
+        return None
+    if not all(origin is None or source.gives_as_computed(origin) for _, origin in answer.shown):
         return None
     if kind == "arrow":
         return pa.Table.from_batches([pa.record_batch(answer.table)])
