@@ -72,6 +72,7 @@ __all__ = [
     "is_native",
     "latest_ends",
     "order",
+    "pipeline",
     "placed_texts",
 ]
 
