@@ -101,6 +101,15 @@ def test_numbers_of_pandas_and_nan(ways: list[bool], monkeypatch: pytest.MonkeyP
     assert ways == [True, False, False]
 
 
+def test_parameters(ways: list[bool]) -> None:
+    query = """SELECT * FROM t MATCH_RECOGNIZE (ORDER BY day MEASURES FIRST(day) AS begun, count(*) AS n
+        PATTERN (DOWN UP+) DEFINE DOWN AS price < PREV(price) - {0}, UP AS price > PREV(price) + {0})"""
+    for value in (0.25, 0.5, None, 1):
+        expected = match_recognize(query.format("NULL" if value is None else f"{value}"), TABLE)
+        assert match_recognize(query.format("$p"), TABLE, parameters={"p": value}).equals(expected)
+    assert ways == [True] * 8
+
+
 def test_rows_in_no_order_and_partitions(ways: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     late = np.arange(ROWS)
     late[-2:] = late[:-3:-1]

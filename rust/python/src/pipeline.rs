@@ -7,19 +7,17 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use rowpattern_core::budget::Stopped;
 use rowpattern_core::expression::ColumnTable;
-use rowpattern_core::measures::{ChunkValues, ChunkedColumn, ColumnChunk};
 use rowpattern_core::order::OrderCheck;
 use rowpattern_core::pipeline::{Pipeline, PipelineOutcome, STRETCH, StepTimes};
-use rowpattern_core::rows::{Partitions, VariableSet};
+use rowpattern_core::rows::Partitions;
 use rowpattern_macros::catch_panics;
 
-use super::answer_items::{SourceColumn, joined, read_of};
-use super::arguments::variable;
 use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
 use super::errors::rows_error;
 use super::ffi;
 use super::input::read_skip;
+use super::item_reads::{ItemColumn, JoinedNames, SourceColumn};
 use super::limits::CallLimits;
 use super::numbers::{optional_number, whole};
 use super::order::{KeyArgument, key_error, with_keys};
@@ -96,6 +94,7 @@ pub fn pipeline(
         KeyArgument::read(column, number, *descending, *nulls_first)
     });
     let keys = keys.collect::<PyResult<Vec<_>>>()?;
+    let keys: Vec<_> = keys.iter().map(KeyArgument::given).collect();
     let mut arrays = Vec::new();
     for (number, column) in read_columns.iter().enumerate() {
         let name = format!("column {number}");
@@ -109,14 +108,11 @@ pub fn pipeline(
         making.same_rows(column.rows(), name)?;
         sources.push((column, kind, false));
     }
-    let (offsets, bytes) = joined(names);
-    let classifiers = ChunkValues::Small(&offsets, &bytes);
-    let classifiers = ChunkedColumn::new(vec![ColumnChunk { rows: names.len(), valid: None, values: classifiers }]);
+    let joined = JoinedNames::new(names);
+    let classifiers = joined.column();
     let (mut wanted, mut kinds) = (Vec::new(), Vec::new());
-    let set =
-        |given: &[String]| -> PyResult<VariableSet> { given.iter().map(|name| variable(py, names, name)).collect() };
     for read in &reads {
-        let (read, kind) = read_of(read, &set, &sources, &classifiers)?;
+        let (read, kind) = ItemColumn::new(py, read, names)?.over(&sources, &classifiers)?;
         wanted.push(read);
         kinds.push(kind);
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rowpattern._core import pipeline
 from rowpattern.errors import QueryLimitError, RowPatternError
 from rowpattern.sql.arrow.stored import whole
-from rowpattern.sql.execute.core_plan import core_plan, may_have_core_plan
+from rowpattern.sql.execute.core_plan import core_conditions, core_plan, may_have_core_plan
 from rowpattern.sql.execute.row_expressions import read_columns
 from rowpattern.sql.runtime.context import Step
 from rowpattern.sql.tables.answers import Answer, AnswerColumn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.core_plan import CorePlan
+    from rowpattern.sql.execute.row_expressions import EngineColumn
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.table import Table
 
@@ -52,12 +53,16 @@ def answer_by_pipeline(
     try:
         numbers = {name: table.numbers(name) for name in names}
         columns = {name: table.column(name) if found is None else found for name, found in numbers.items()}
-        plan = core_plan(bound, columns, table, database, context)
-        if plan is None or any(each.kind == "VARCHAR" for each in plan.engine_columns):
+        kinds = {name: column.type for name, column in columns.items()}
+        plan = core_plan(bound, kinds, table, database, context)
+        if plan is None or any(column.num_chunks != 1 for column in columns.values()):
+            return None
+        told = core_conditions(plan, bound.plans.values)
+        if told is None or any(each.kind == "VARCHAR" for each in told[1]):
             # Conditions of texts are computed once for each different text.
             return None
         unknown = {name for name in names if numbers[name] is not None}
-        answer = _answered(bound.compiled(), plan, columns, unknown, table, context)
+        answer = _answered(bound.compiled(), plan, told, columns, unknown, table, context)
     except QueryLimitError:
         raise
     except (RowPatternError, pa.ArrowException):
@@ -72,15 +77,17 @@ def answer_by_pipeline(
 def _answered(  # noqa: PLR0917 - one caller
     pattern: Pattern,
     plan: CorePlan,
+    told: tuple[list[tuple[str, Any]], Sequence[EngineColumn]],
     columns: dict[str, pa.ChunkedArray],
     numbers: set[str],
     table: Table,
     context: ExecutionContext,
 ) -> Answer | None:
     """Answer by a plan; `numbers` are columns of which it is to be seen whether they have NaN, which is NULL there."""
-    read = read_columns(plan.engine_columns, columns.__getitem__)
-    places = [at for at, each in enumerate(plan.engine_columns) if each.name in numbers]
-    others = numbers - {each.name for each in plan.engine_columns}
+    conditions, engine_columns = told
+    read = read_columns(engine_columns, columns.__getitem__)
+    places = [at for at, each in enumerate(engine_columns) if each.name in numbers]
+    others = numbers - {each.name for each in engine_columns}
     places.extend(range(len(read), len(read) + len(others)))
     read.extend(("DOUBLE", columns[name]) for name in sorted(others))
     values = list(columns.values())
@@ -89,7 +96,7 @@ def _answered(  # noqa: PLR0917 - one caller
         found = pipeline(
             pattern,
             table.rows,
-            plan.conditions,
+            conditions,
             read,
             order_by,
             plan.skip,
@@ -103,11 +110,12 @@ def _answered(  # noqa: PLR0917 - one caller
     if found is None:
         return None
     chunks, seconds = found
-    shown = [
-        AnswerColumn(name, whole([_of_type(pa.array(chunk), kind) for chunk in each], kind), origin, is_own=True)
-        for (name, kind, origin), each in zip(plan.shown, chunks)
+    values_read = [
+        whole([_of_type(pa.array(chunk), kind) for chunk in each], kind)
+        for (_, kind, _), each in zip(plan.shown, chunks)
     ]
-    context.hold(sum(column.values.nbytes for column in shown))
+    context.hold(sum(each.nbytes for each in values_read))
+    shown = [AnswerColumn(name, each, origin, is_own=True) for (name, _, origin), each in zip(plan.shown, values_read)]
     _note_steps(context, step, seconds, len(shown[0].values))
     return Answer(shown)
 
