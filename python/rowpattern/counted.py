@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "with_article"]
+__all__ = ["counted", "kind_with_article", "with_article"]
 
 
 def counted(count: int, noun: str) -> str:
@@ -31,3 +31,15 @@ def with_article(name: str) -> str:
     sound = name.lower()
     is_an = sound.startswith("ndarray") or (sound[:1] in tuple("aeiou") and not sound.startswith(_CONSONANTS))
     return f"{'an' if is_an else 'a'} {name}"
+
+
+def kind_with_article(value: object) -> str:
+    """Return the type of a value with its library's name, and its article.
+
+    >>> import decimal
+    >>> kind_with_article(decimal.Decimal(1)), kind_with_article(1)
+    ('a decimal.Decimal', 'an int')
+    """
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    return with_article(kind.__name__ if library == "builtins" else f"{library}.{kind.__name__}")

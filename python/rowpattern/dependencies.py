@@ -7,12 +7,17 @@ import re
 import shlex
 import shutil
 import sys
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rowpattern.errors import MissingDependencyError
 
-__all__ = ["command_to_install", "missing"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["command_to_install", "missing", "packages_of"]
 
 _EXTRA = re.compile(r"""\s*(?:\band\s+)?\(?extra\s*==\s*['"]([^'"]+)['"]\)?\s*""")
 
@@ -21,6 +26,24 @@ def missing(error: ImportError, extra: str) -> MissingDependencyError:
     """Return the error that says what is not installed, and a command that installs it."""
     name = (error.name or "a package").partition(".")[0]
     return MissingDependencyError(f"{name} is not installed; {command_to_install(extra, name)}", name=error.name)
+
+
+@contextmanager
+def packages_of(extra: str) -> Iterator[None]:
+    """Raise the error of `missing` where a `with` block imports a package of others that is not installed.
+
+    >>> with packages_of("dask"):
+    ...     import none_such
+    Traceback (most recent call last):
+        ...
+    rowpattern.errors.MissingDependencyError: none_such is not installed; ...
+    """
+    try:
+        yield
+    except ImportError as error:
+        if error.name is None or error.name.startswith("rowpattern"):
+            raise
+        raise missing(error, extra) from error
 
 
 def command_to_install(extra: str, name: str) -> str:

@@ -60,6 +60,39 @@ CASES = {
         query(behind="DEFINE A AS v > ALL ([1, i])"),
         "or list_contains(list, x) (line 1",
     ),
+    "a word of SQL as a name": (query("MEASURES LAST(v) AS select"), 'in quotes: "select" (line 1, column'),
+    "a word of SQL as a variable": (query("MEASURES LAST(SELECT.v) AS n"), 'in quotes: "SELECT" (line 1, column'),
+    "a pattern as a text": (query().replace("(A+)", "'A+'"), "write PATTERN (A+) (line 1, column"),
+    "no pattern": (
+        query(behind="DEFINE A AS v > 0").replace("PATTERN (A+)", ""),
+        "PATTERN (...) is missing",
+    ),
+    "one row": (query(rows="ONE ROW"), "write ONE ROW PER MATCH"),
+    "all rows": (query(rows="ALL ROWS"), "write ALL ROWS PER MATCH"),
+    "WHERE in the clause": (query("MEASURES LAST(v) AS n WHERE v > 1"), "write FROM (SELECT * FROM the_table WHERE"),
+    "LIMIT in the clause": (query(behind="DEFINE A AS v > 0 LIMIT 3"), "write it behind MATCH_RECOGNIZE (...)"),
+    "skip to the last row": (query(rows="AFTER MATCH SKIP TO LAST ROW"), "write AFTER MATCH SKIP PAST LAST ROW"),
+    "skip to the first row": (query(rows="AFTER MATCH SKIP TO FIRST ROW"), "write AFTER MATCH SKIP TO NEXT ROW"),
+    "a comma behind measures": (query("MEASURES LAST(v) AS n,"), "leave the comma before it out"),
+    "a comma behind DEFINE": (query(behind="DEFINE A AS v > 0,"), "leave the comma out"),
+    "a subset without brackets": (query(behind="SUBSET U = A"), "write SUBSET U = (A, B)"),
+    "a comma in a pattern": (query().replace("A+", "A, B"), "as A B, and PERMUTE(A, B) for any order"),
+    "a column as a text": (query("MEASURES PREV('v') AS n"), "'v' is a text; write v without quotes"),
+    "rows ahead by PREV": (query("MEASURES PREV(v, -1) AS n"), "NEXT reads in the other direction"),
+    "a logical not": (query(behind="DEFINE A AS !(v > 0)"), "write NOT x"),
+    "Oracle's clock": (query(behind="DEFINE A AS v < SYSDATE"), "no column SYSDATE; write now()::TIMESTAMP(0)"),
+    "a unit as a name": (query("MEASURES date_diff(hour, v, v) AS n"), "a unit of time stands in quotes: 'hour'"),
+    "typographic quotes": (query(behind="DEFINE A AS v = ‘x’"), "write 'x' for a text"),  # noqa: RUF001
+    "a typographic minus": (query(behind="DEFINE A AS v – 1 > 0"), "a minus is written -"),  # noqa: RUF001
+    "a comment of Python": (f"{query()} # all", "a comment begins with --"),
+    "a path in JSON": (query(behind="DEFINE A AS v:a > 0"), "one of JSON x->>'name'"),
+    "Oracle's numbers": (query("MEASURES LAST(v)::NUMBER(10, 2) AS n"), "no type NUMBER; write DECIMAL"),
+    "Oracle's texts": (query("MEASURES LAST(v)::VARCHAR2(10) AS n"), "no type VARCHAR2; write VARCHAR"),
+    "a mistyped type": (query("MEASURES LAST(v)::INTEGR AS n"), "no type INTEGR; write INTEGER"),
+    "another statement": (f"CREATE VIEW w AS {query()}", "in place of CREATE (line 1, column 1)"),
+    "no table": (query(select="SELECT *"), "write FROM the_table MATCH_RECOGNIZE (...)"),
+    "a variable around the clause": (f"{query()} WHERE A.v > 1", "A is a variable, which only its clause has"),
+    "Flink's names": (query(select="SELECT * FROM `default`.`t`"), 'in double quotes: "default" (line 1, column 15)'),
     "any of a subquery": (query(behind="DEFINE A AS v > ANY (SELECT 1)"), "compare with its max or min, or use IN"),
 }
 
@@ -67,7 +100,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_words_of_other_systems(name: str) -> None:
     text, instead = CASES[name]
-    with pytest.raises(rowpattern.QueryError) as raised:
+    with pytest.raises(rowpattern.RowPatternError) as raised:
         match_recognize(text, TABLE)
     assert instead in str(raised.value)
 
@@ -79,13 +112,17 @@ def test_functions_of_other_systems(name: str, instead: str) -> None:
         with pytest.raises(rowpattern.QueryError) as raised:
             match_recognize(text, TABLE)
         assert f"write {instead}" in str(raised.value)
-    if instead.startswith("LAST"):
+    if instead.startswith(("LAST", "a column")):
         return
     values = {"x": "TIMESTAMP '2024-01-01'", "y": "TIMESTAMP '2024-01-02'", "z": "NULL", "condition": "TRUE"}
     if "strptime" in instead:
         values["x"] = "'2024-01-01'"
-    if "DECIMAL" in instead or "0)" in instead:
+    if "DECIMAL" in instead or "0)" in instead or "to_timestamp" in instead:
         values["x"] = "5"
+    if "regexp" in instead:
+        values |= {"x": "'a'", "y": "'b'"}
+    if instead == "NOT x":
+        values["x"] = "TRUE"
     written = re.sub(r"\b[xyz]\b|\bcondition\b", lambda found: values[found[0]], instead)
     assert match_recognize(query(f"MEASURES {written} AS n"), TABLE).num_rows == 1
 

@@ -21,7 +21,7 @@ WRONG = [
     ("ONE ROW PER MATCH OMIT EMPTY MATCHES PATTERN (A)", "QuerySyntaxError", "only ALL ROWS PER MATCH takes", "OMIT"),
     ("AFTER MATCH SKIP PATTERN (A)", "QuerySyntaxError", "expected MATCH SKIP PAST LAST ROW", "PATTERN"),
     ("SEEK PATTERN (A)", "QuerySyntaxError", "INITIAL and SEEK are for", "SEEK"),
-    ("PATTERN (A) SUBSET U = A", "QuerySyntaxError", "expected (", "A)"),
+    ("PATTERN (A) SUBSET U = A", "QuerySyntaxError", "write SUBSET U = (A, B)", "A)"),
     # The pattern.
     ("PATTERN (A B{3,1})", "PatternSyntaxError", "lower bound of this quantifier", "{3,1}"),
     ("PATTERN (A\n  (B", "QuerySyntaxError", "never closed", "(A"),

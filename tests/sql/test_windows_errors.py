@@ -39,7 +39,7 @@ WINDOWS = [
     (WHOLE.replace(FRAME, f"ONE ROW PER MATCH {FRAME}"), "has no ONE ROW or ALL ROWS PER MATCH", "ONE"),
     (WHOLE.replace(FRAME, f"{FRAME} ALL ROWS PER MATCH"), "has no ONE ROW or ALL ROWS PER MATCH", "ALL"),
     (f"ORDER BY id {FRAME} MEASURES LAST(x) AS m PATTERN (A)", "MEASURES cannot stand here; the order is", "MEASURES"),
-    (f"ORDER BY id MEASURES LAST(x) AS m {FRAME} DEFINE A AS x > 1", "DEFINE cannot stand here", "DEFINE"),
+    (f"ORDER BY id MEASURES LAST(x) AS m {FRAME} DEFINE A AS x > 1", "PATTERN (...) is missing", "DEFINE"),
     (f"ORDER BY id MEASURES LAST(x) AS m {FRAME}", r"expected PATTERN \(...\)", ")"),
     (WHOLE.replace("PATTERN (A B*)", "PATTERN (^ A B*)"), r"\^ and \$ cannot stand in the pattern of a window", "^"),
     (WHOLE.replace("PATTERN (A B*)", 'PATTERN (A "^" B* $)'), r"\^ and \$ cannot stand", "$"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rowpattern.cli.answers import output_format, write_answer
 from rowpattern.cli.files import empty_tables, input_files, streams, whole_tables
 from rowpattern.counted import counted
-from rowpattern.dependencies import missing
+from rowpattern.dependencies import packages_of
 
 if TYPE_CHECKING:
     import argparse
@@ -35,12 +35,10 @@ def check_query(sql: str) -> str:
         QuerySyntaxError, PatternSyntaxError, UnknownVariableError, UnsupportedQueryError: it is wrong; the message
             shows where.
     """
-    try:
+    with packages_of("sql"):
         from rowpattern.sql.bind.clause import compiled_pattern
         from rowpattern.sql.bind.scope import Variables
         from rowpattern.sql.execute.query import parsed_query
-    except ImportError as error:
-        raise missing(error, "sql") from None
 
     parsed = parsed_query(sql)
     for clause in parsed.clauses:
@@ -69,7 +67,7 @@ def run_query(options: argparse.Namespace) -> int:
         "time_zone": options.time_zone,
     }
 
-    try:
+    with packages_of("sql"):
         if options.explain:
             place, named = _asked(empty_tables(files, options.memory_mb))
             print("explained by the columns of the files; no row was read")
@@ -82,10 +80,6 @@ def run_query(options: argparse.Namespace) -> int:
         finally:
             if bar is not None:
                 bar.clear()
-    except ImportError as error:
-        if error.name is None:
-            raise
-        raise missing(error, "sql") from None
     if options.output is not None:
         print(f"{counted(rows, 'row')} written to {options.output}", file=sys.stderr)
     return 0

@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from rowpattern.counted import with_article
-from rowpattern.dependencies import missing
+from rowpattern.counted import kind_with_article
+from rowpattern.dependencies import packages_of
 from rowpattern.distributed.arguments import asked_of_frame
-from rowpattern.errors import MissingDependencyError, QueryError
+from rowpattern.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,10 +142,8 @@ def recognize(
         ...     answer.compute().to_dict("list")
         {'symbol': ['a'], 'ended': [2]}
     """
-    try:
+    with packages_of("dask"):
         clause, frame = asked_of_frame(data, **arguments)
-    except MissingDependencyError as error:
-        raise missing(error, "dask") from error
     return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer)
 
 
@@ -157,20 +155,15 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     parameters: Parameters,
     prefer: Literal["first", "longest"],
 ) -> Any:
-    try:
+    with packages_of("dask"):
         import dask.dataframe
 
         from rowpattern.distributed.cut_query import cut_query, has_one_clause
         from rowpattern.distributed.gathered import empty_packed
         from rowpattern.distributed.plan import Limits, answered_by_tasks, plan_query
         from rowpattern.sql.execute.query import parsed_query
-    except ImportError as error:
-        if error.name is None or error.name.startswith("rowpattern"):
-            raise
-        raise missing(error, "dask") from error
     if not isinstance(data, dask.dataframe.DataFrame):
-        kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
-        raise TypeError(f"data is {with_article(kind)}; give a Dask frame, as dask.dataframe.from_pandas makes it")
+        raise TypeError(f"data is {kind_with_article(data)}; give a Dask frame, as dask.dataframe.from_pandas makes it")
     nothing: pd.DataFrame = data._meta  # noqa: SLF001 - Dask's own name for the frame without rows, which extensions use
     names = [str(label) for label in nothing.columns]
     whole, whole_limits = question, Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from rowpattern.counted import with_article
-from rowpattern.dependencies import missing
+from rowpattern.counted import kind_with_article
+from rowpattern.dependencies import packages_of
 from rowpattern.distributed.arguments import asked_of_frame
-from rowpattern.errors import ConfigurationError, MissingDependencyError, QueryError
+from rowpattern.errors import ConfigurationError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -152,10 +152,8 @@ def recognize(
         >>> answer.collect()
         [Row(symbol='a', ended=2)]
     """
-    try:
+    with packages_of("spark"):
         clause, frame = asked_of_frame(data, **arguments)
-    except MissingDependencyError as error:
-        raise missing(error, "spark") from error
     return _answered(clause, frame, memory_limit_mb, timeout_seconds, parameters, prefer, lateness)
 
 
@@ -168,17 +166,13 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     prefer: Literal["first", "longest"],
     lateness: str | timedelta | None,
 ) -> DataFrame:
-    try:
+    with packages_of("spark"):
         import pyarrow as pa
         import pyspark.sql
 
         from rowpattern.distributed import spark_types
         from rowpattern.distributed.plan import Limits, plan_query, table_named
         from rowpattern.distributed.spark_around import around_clause
-    except ImportError as error:
-        if error.name is None or error.name.startswith("rowpattern"):
-            raise
-        raise missing(error, "spark") from error
     # Without the session's time zone, which reading a query does not need.
     reading = Limits(memory_limit_mb, timeout_seconds, parameters=parameters, prefer=prefer).context
     around = around_clause(question, reading) if isinstance(question, str) else None
@@ -190,9 +184,9 @@ def _answered(  # noqa: PLR0917 - the arguments of `match_recognize`
     if isinstance(question, str) and is_session and not isinstance(data, pyspark.sql.DataFrame):
         data = _table(data, table_named(question, reading))
     if not isinstance(data, pyspark.sql.DataFrame):
-        kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
         raise TypeError(
-            f"data is {with_article(kind)}; give a Spark data frame, as session.createDataFrame makes it, or a session"
+            f"data is {kind_with_article(data)}; give a Spark data frame, as session.createDataFrame makes it, or a "
+            "session"
         )
     if lateness is not None and not data.isStreaming:
         raise ConfigurationError("lateness is for streaming frames, and this frame ends; leave it out")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import ibis
 
+from rowpattern.counted import kind_with_article
 from rowpattern.recognition.arguments import table_of
 from rowpattern.recognition.library_expressions import IbisExpression
 from rowpattern.recognition.recognize import recognize as recognize_rows
@@ -61,9 +62,7 @@ def recognize(
     """
     name, given = table_of(table)
     if not isinstance(given, ibis.Table):
-        raise TypeError(
-            f"the table is a {type(given).__module__.split('.')[0]}.{type(given).__name__}; give one of Ibis"
-        )
+        raise TypeError(f"the table is {kind_with_article(given)}; give one of Ibis")
     arguments["define"] = _of_the_table(arguments.get("define"))
     arguments["measures"] = _of_the_table(arguments.get("measures"))
     rows = given.to_pyarrow()

@@ -101,6 +101,10 @@ def bind_parts(
         for each in clause.measures
     )
     if clause.skip[1] and variables.members(clause.skip[1]) is None:
+        if clause.skip[1] == "ROW":
+            instead = "PAST LAST ROW" if clause.skip[0] == "to last" else "TO NEXT ROW"
+            message = f"the pattern has no variable ROW; write AFTER MATCH SKIP {instead}"
+            raise UnknownVariableError(clause.skip_location.added_to(message))
         raise variables.unknown(clause.skip[1], clause.skip_location)
     return BoundClause(
         partition_by=partition_by,

@@ -64,6 +64,8 @@ _OTHER_NAMES = {"PREV": ("LAG",), "NEXT": ("LEAD",)}
 
 # More rows than any table has.
 _FARTHEST = 1 << 48
+# Navigation in the other direction.
+_OTHER_WAY = {"PREV": "NEXT", "NEXT": "PREV", "LAG": "LEAD", "LEAD": "LAG"}
 
 _NODES_BETWEEN_LOOKS = 256
 
@@ -269,11 +271,16 @@ class ExpressionReader:
             return arguments[0], default
         offset = arguments[1].integer if isinstance(arguments[1], Literal) else None
         if offset is None or offset < 0:
-            raise self._fail(f"the offset of {name} must be a whole number from 0 on, written out", node)
+            other = _OTHER_WAY.get(name)
+            message = f"the offset of {name} must be a whole number from 0 on, written out"
+            raise self._fail(message if other is None else f"{message}; {other} reads in the other direction", node)
         return arguments[0], min(offset, _FARTHEST)
 
     def _navigate(self, whole: Node, inner: Node, at: Navigation) -> Node:
         """Read all of `inner` at one row."""
+        if isinstance(inner, Literal) and inner.is_text and self._columns.find(Column((inner.text,))) is not None:
+            message = f"'{inner.text}' is a text; write {inner.text} without quotes for the column"
+            raise self._fail(message, inner)
         qualifiers: set[tuple[str, ...] | None] = set()
         columns: list[tuple[Column, str, tuple[str, ...]]] = []
         classifiers: list[Call] = []

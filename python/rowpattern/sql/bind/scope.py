@@ -24,6 +24,16 @@ __all__ = ["ColumnMeant", "Columns", "Scope", "Variables", "folded"]
 # Functions without an argument, whose brackets are left out now and then.
 _CALLS = frozenset({"CLASSIFIER", "MATCH_NUMBER", "MATCH_SEQUENCE_NUMBER"})
 
+# What other systems have for a name that is no column.
+_INSTEAD = {
+    "ROWNUM": "count(*), which numbers the rows of a match",
+    "SYSDATE": "now()::TIMESTAMP(0)",
+    "SYSTIMESTAMP": "now()",
+}
+# Quotes of texts for people.
+_TYPOGRAPHIC = "‘’‚“”„«»"  # noqa: RUF001
+_UNITS = frozenset({"MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
+
 
 def folded(column: Column, at: int = 0) -> str:
     """Return one of a column's names as the name of a variable: in upper case unless it is quoted."""
@@ -137,6 +147,14 @@ class Columns:
             message = f"there is no table or column {name} that {column.names[1]} could be of; {found}"
         elif name.upper() in _CALLS:
             message = f"there is no column {name}; {name.upper()} is a function: write {name.upper()}()"
+        elif name.upper() in _INSTEAD:
+            message = f"there is no column {name}; write {_INSTEAD[name.upper()]}"
+        elif name[:1] in _TYPOGRAPHIC:
+            plain = name.strip(_TYPOGRAPHIC)
+            message = f"there is no column {name}, as these are no quotes of SQL; write '{plain}' for a text"
+        elif name.upper().removesuffix("S") in _UNITS:
+            found = candidates(name, self.names, "columns")
+            message = f"there is no column {name}; {found}; a unit of time stands in quotes: '{name}'"
         else:
             message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
         return error_at(message, self.location(column, at), QueryError)

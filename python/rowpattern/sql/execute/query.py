@@ -59,11 +59,11 @@ __all__ = [
     "zone_around",
 ]
 
-
 _MADE_LATER = "the WITH list makes it further on; write it before the table that reads it"
 
 _Read = TypeVar("_Read")
 
+_NO_TABLE = re.compile('Referenced table "([^"]*)" not found')
 _NO_COLUMN = re.compile('"(.+)" does not have a column named "(.+)"')
 
 
@@ -362,6 +362,11 @@ class QueryExecution:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
                     raise QueryError(message) from None
+                table = _NO_TABLE.match(str(error))
+                patterns = " ".join(clause.pattern for clause in self._parsed.clauses)
+                if table is not None and table[1].upper() in re.findall(r"\w+", patterns.upper()):
+                    message = f"{table[1]} is a variable, which only its clause has; write a measure, as in"
+                    raise QueryError(f"{message} LAST({table[1]}.x) AS y, and its name here") from None
                 raise
             found = with_own_types(found, types, self._readable.values())
             return named_after(found, zone, [table.schema for table in self._readable.values()]), types

@@ -244,9 +244,7 @@ class TreeReader:
             functions = sorted(SCALARS | AGGREGATES | self._more_functions())
             message = f"there is no function {name} here; {candidates(name, functions, 'functions')}"
             if len(message) > 200:  # noqa: PLR2004 - no near name: all of them would not help
-                message = (
-                    f"the function {name} does not exist here: a query calls functions that read their arguments only"
-                )
+                message = f"there is no function {name} here; a query calls DuckDB's that read their arguments only"
             raise self.refused(message, keys, QueryError)
 
     def _named_field(self, argument: nodes.Argument, function: str, keys: Fields) -> nodes.Argument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 from rowpattern.sql.expression.nodes import Literal, TypeName
@@ -33,6 +34,18 @@ _SIZED = {
     "TIMESTAMP": 1,
     "TEXT": 1,
     "STRING": 1,
+}
+
+# What types of other systems are here.
+_INSTEAD = {
+    "BINARY_DOUBLE": "DOUBLE",
+    "BINARY_FLOAT": "FLOAT",
+    "CLOB": "VARCHAR",
+    "NUMBER": "DECIMAL(width, scale), BIGINT or DOUBLE",
+    "NVARCHAR2": "VARCHAR",
+    "TIMESTAMP_LTZ": "TIMESTAMPTZ",
+    "TIMESTAMP_NTZ": "TIMESTAMP",
+    "VARCHAR2": "VARCHAR",
 }
 
 _COLLATIONS = frozenset(
@@ -72,7 +85,10 @@ def check_type(kind: TypeName) -> str | None:
     if fits:
         return None
     known = name in _PLAIN or name in _SIZED or name in {"STRUCT", "ROW", "UNION", "LIST", "MAP", "ARRAY", "ENUM"}
-    return f"the type {name} does not take what stands in its parentheses" if known else f"there is no type {name}"
+    if known:
+        return f"the type {name} does not take what stands in its parentheses"
+    instead = _INSTEAD.get(name) or next(iter(difflib.get_close_matches(name, _PLAIN | _SIZED.keys(), 1)), None)
+    return f"there is no type {name}" if instead is None else f"there is no type {name}; write {instead}"
 
 
 def _is_size(node: Node) -> bool:

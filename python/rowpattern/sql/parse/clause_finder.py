@@ -13,7 +13,7 @@ from rowpattern.sql.parse.clause import CommonTables, OuterTables, TextPiece
 from rowpattern.sql.parse.clause_reader import ClauseReader
 from rowpattern.sql.parse.keywords import JOIN_WORDS, NOT_A_NAME
 from rowpattern.sql.parse.lateral import name_outer_columns
-from rowpattern.sql.parse.other_systems import instead_of_word
+from rowpattern.sql.parse.other_systems import NO_TABLE_BEFORE, NOT_A_QUERY, instead_of_word
 from rowpattern.sql.parse.shared_tables import shared_tables
 from rowpattern.sql.parse.table_alias import alias_at, called, names_in_from
 from rowpattern.sql.parse.window import FoundWindows
@@ -92,7 +92,7 @@ def find_clauses(sql: str, marks: WindowMarks, check: Callable[[], None] = no_li
     tokens = tokens_of(sql, check)
     check()
     if not tokens:
-        raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+        raise QuerySyntaxError(NOT_A_QUERY)
     finder = _ClauseFinder(sql, tokens)
     windows = FoundWindows()
     if any(token.word in {"OVER", "WINDOW"} for token in tokens):
@@ -131,7 +131,7 @@ class _ClauseFinder:
             if token.is_sign(";"):
                 raise self._fail("expected one query; this ; begins another", token)
         if not last:
-            raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+            raise QuerySyntaxError(NOT_A_QUERY)
         self._scan(0, last)
         text = TextPiece(0, self._tokens[last - 1].end)
         self._clauses.sort(key=_last_needed)
@@ -327,13 +327,16 @@ class _ClauseFinder:
             the table's name where it is nothing but a name, and what it is called.
         """
         if begin in {0, end}:
-            raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
+            raise self._fail(NO_TABLE_BEFORE, self._tokens[end])
         outside = self._outside_brackets(begin, end)
         tokens = self._tokens[begin:end]
         for at in outside:
             word = self._word(at)
             if word in NOT_A_NAME - _IN_A_JOIN:
-                raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
+                if self._tokens[at - 1].is_sign("`"):
+                    message = f'a name is not written in ` here; write it in double quotes: "{self._tokens[at].text}"'
+                    raise self._fail(message, self._tokens[at - 1])
+                raise self._fail(NO_TABLE_BEFORE, self._tokens[end])
         first = tokens[0]
         text = first.kind == "text" and first.text.startswith("'")
         own = first.text[1:-1].replace("''", "'") if text else first.text
@@ -354,7 +357,7 @@ class _ClauseFinder:
     def _outside_brackets(self, begin: int, end: int) -> list[int]:
         found = list(islice(outside_brackets(self.closing, begin, end), _MOST_TOKENS_OF_A_TABLE + 1))
         if len(found) > _MOST_TOKENS_OF_A_TABLE:
-            raise self._fail("MATCH_RECOGNIZE stands behind a table in FROM", self._tokens[end])
+            raise self._fail(NO_TABLE_BEFORE, self._tokens[end])
         return found
 
 

@@ -35,9 +35,9 @@ _CLAUSE_PARTS = (
     "PARTITION BY",
     "ORDER BY",
     "MEASURES",
-    "ONE",
-    "ALL",
-    "AFTER",
+    "ONE ROW PER MATCH",
+    "ALL ROWS PER MATCH",
+    "AFTER MATCH SKIP",
     "PATTERN",
     "WITHIN",
     "SUBSET",
@@ -195,8 +195,12 @@ class ClauseReader:
         if instead is not None and self._at < self._end:
             return self._fail(instead)
         words = {part.split()[0]: part for part in self.parts}
+        behind = {token.word for token in self._tokens[self._begin : self._end]}
+        if self._word() in {"WITHIN", "SUBSET", "DEFINE"} and "PATTERN" not in behind:
+            return self._fail(f"PATTERN (...) is missing; it stands before {self._word()}")
         if self._word() in words:
-            return self._fail(f"{words[self._word()]} cannot stand here; the order is {', '.join(self.parts)}")
+            shown = f"{self._word()}{' BY' * words[self._word()].endswith(' BY')}"
+            return self._fail(f"{shown} cannot stand here; the order is {', '.join(self.parts)}")
         meant = part_meant(self._word())
         return self._fail(otherwise if meant is None else f"{otherwise}; did you mean {meant}?")
 
@@ -270,11 +274,16 @@ class ClauseReader:
         expected = "expected a measure, as in LAST(A.price) AS price"
         if not tokens:
             raise self._fail(expected)
-        behind = self._behind_name(begin, end)
-        if behind is not None:
+        if tokens[0].word == "PATTERN" and tokens[-2:-1] and tokens[-2].word != "AS":
+            raise self._fail("expected a measure in place of PATTERN; leave the comma before it out", tokens[0])
+        at = self._behind_name(begin, end)
+        if at is not None:
             meant = self._misspelled_pattern(begin)
             if meant is not None:
                 raise self._fail(f"expected PATTERN (...) in place of {meant.text}", meant)
+            name, behind = self._tokens[at - 1], self._tokens[at]
+            if name.word in NOT_A_NAME:
+                raise self._fail(f'{name.text} is a word of SQL; as a name write it in quotes: "{name.text}"', name)
             raise self._fail(f"expected a comma or the next part of the clause in place of {behind.text}", behind)
         # The last AS outside of brackets, as in `CAST(x AS DATE) AS day`.
         named = len(tokens) > 1 and tokens[-2].word == "AS"
@@ -287,13 +296,12 @@ class ClauseReader:
         expression = self._written(begin, end - (2 if named else 1), expected)
         return Measure(alias.text, expression, location)
 
-    def _behind_name(self, begin: int, end: int) -> Token | None:
-        """Return the token behind AS and a name, which end a measure, where there is one."""
+    def _behind_name(self, begin: int, end: int) -> int | None:
+        """Return the place of the token behind AS and a name, which end a measure, where there is one."""
         at = begin
         while at + 2 < end:
             if self._tokens[at].word == "AS" and self._tokens[at + 1].is_name:
-                behind = self._tokens[at + 2]
-                return None if behind.is_sign("(") else behind
+                return None if self._tokens[at + 2].is_sign("(") else at + 2
             at = self._closing.get(at, at) + 1
         return None
 
@@ -306,6 +314,8 @@ class ClauseReader:
 
     def _definition(self) -> Definition:
         location = self._location()
+        if self._at >= self._end and self._tokens[self._at - 1].is_sign(","):
+            raise self._fail("expected the name of a variable behind this comma; leave the comma out otherwise")
         name = self._variable()
         if not self._take_words("AS"):
             raise self._fail(f"expected AS and a condition after {name}")
@@ -394,8 +404,8 @@ class ClauseReader:
             name = self._variable()
             if name in subset:
                 raise error_at(f"SUBSET defines {name} twice", location, QuerySyntaxError)
-            self._expect("=")
-            self._expect("(")
+            if not (self._take_sign("=") and self._take_sign("(")):
+                raise self._fail(f"a subset is a list in brackets; write SUBSET {name} = (A, B)")
             subset[name] = tuple(self._list(self._variable))
             locations[name] = location
             self._expect(")")

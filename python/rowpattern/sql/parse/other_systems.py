@@ -9,11 +9,25 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.text.tokens import Token
 
-__all__ = ["instead_in_clause", "instead_of_length", "instead_of_skip", "instead_of_word"]
+__all__ = [
+    "NOT_A_QUERY",
+    "NO_TABLE_BEFORE",
+    "instead_in_clause",
+    "instead_of_length",
+    "instead_of_skip",
+    "instead_of_word",
+]
+
+#: What is wrong where a clause stands elsewhere.
+NO_TABLE_BEFORE = "MATCH_RECOGNIZE stands behind a table in FROM; write FROM the_table MATCH_RECOGNIZE (...)"
+#: What is wrong with a text that is another statement, or none.
+NOT_A_QUERY = "expected one query, which begins with SELECT, WITH, FROM or VALUES"
 
 _UNITS = frozenset(
     {"MICROSECOND", "MILLISECOND", "SECOND", "SEC", "MINUTE", "MIN", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"}
 )
+
+_BEHIND_THE_CLAUSE = frozenset({"GROUP", "HAVING", "QUALIFY", "LIMIT"})
 
 
 def instead_of_word(word: str) -> str | None:
@@ -44,6 +58,14 @@ def instead_in_clause(peek: Callable[[int], Token]) -> str | None:
         return "WITH UNMATCHED ROWS stands behind ALL ROWS PER MATCH"
     if word == "PATTERN" and peek(1).is_name:
         return f"a row pattern stands in brackets; write PATTERN ({peek(1).text} ...)"
+    if word == "PATTERN" and peek(1).kind == "text":
+        return f"a row pattern is no text; write PATTERN ({peek(1).text[1:-1]})"
+    if (word, next_word) in {("ONE", "ROW"), ("ALL", "ROWS")} and peek(2).word != "PER":
+        return f"{word} {next_word} is not complete; write {word} {next_word} PER MATCH"
+    if word == "WHERE":
+        return "WHERE cannot stand here; write FROM (SELECT * FROM the_table WHERE ...) MATCH_RECOGNIZE (...)"
+    if word in _BEHIND_THE_CLAUSE:
+        return f"{word} cannot stand here; write it behind MATCH_RECOGNIZE (...)"
     if word in {"SHOW", "OMIT"} and next_word == "EMPTY":
         return f"{word} EMPTY MATCHES stands behind ALL ROWS PER MATCH"
     return None

@@ -16,6 +16,7 @@ from rowpattern.sql.duckdb.parser import parse_texts
 from rowpattern.sql.parse.clause_finder import find_clauses
 from rowpattern.sql.parse.clause_parameters import parameters_of
 from rowpattern.sql.parse.expression_texts import expressions_text, read_expressions
+from rowpattern.sql.parse.other_systems import NO_TABLE_BEFORE
 from rowpattern.sql.parse.parsed_query import OWN_NAMES, ParsedQuery, result_name, step_number
 from rowpattern.sql.parse.query_reader import QueryReader, TextParameter
 from rowpattern.sql.parse.statement import statement_of
@@ -233,7 +234,7 @@ class _QueryParser:
             if around.answers[name] > answers[name]:
                 # What stands in its place was read, but not as a table.
                 location = self._answers[name].location if name in self._answers else None
-                raise error_at("MATCH_RECOGNIZE stands behind a table in FROM", location, QuerySyntaxError)
+                raise error_at(NO_TABLE_BEFORE, location, QuerySyntaxError)
             if around.answers[name] < answers[name]:
                 raise self._taken(name, None)
         named.update({name: 1 for name in answers if name in self._shared})

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QuerySyntaxError
-from rowpattern.sql.parse.keywords import part_meant
+from rowpattern.sql.parse.keywords import NOT_A_NAME, part_meant
+from rowpattern.sql.parse.other_systems import NO_TABLE_BEFORE, NOT_A_QUERY
 from rowpattern.sql.parse.window import without_window_marks
 from rowpattern.sql.text.source_location import TOO_DEEP, error_at
 
@@ -16,7 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["statement_of"]
 
-_NEAR = re.compile('syntax error at or near "([A-Za-z]+)"')
+_NEAR = re.compile('syntax error at or near "(.*)"')
+_WORD_BEFORE = re.compile(r"([A-Za-z_]+)\s*\Z")
+# What signs that DuckDB does not have are elsewhere, and what to write here.
+_INSTEAD = {
+    "#": "a comment begins with --",
+    ":": "a field is written x.name, and one of JSON x->>'name'",
+    "–": "a minus is written -",  # noqa: RUF001
+    "—": "a minus is written -",
+    "−": "a minus is written -",  # noqa: RUF001
+    "≠": "write <>",
+    "≤": "write <=",
+    "≥": "write >=",
+}
 
 
 def statement_of(text: Composed, tree: dict[str, Any], begin: SourceLocation | None = None) -> dict[str, Any]:
@@ -29,7 +42,7 @@ def statement_of(text: Composed, tree: dict[str, Any], begin: SourceLocation | N
         raise _syntax_error(text, tree, begin)
     statements = tree.get("statements")
     if not isinstance(statements, list) or len(statements) != 1:
-        raise QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+        raise QuerySyntaxError(NOT_A_QUERY)
     statement: dict[str, Any] = statements[0]
     return statement
 
@@ -39,15 +52,27 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
     if message.startswith("Max expression depth"):
         return QuerySyntaxError(f"the query {TOO_DEEP}")
     if message.startswith("Only SELECT"):
-        return QuerySyntaxError("expected one query, which begins with SELECT, WITH, FROM or VALUES")
+        return error_at(f"{NOT_A_QUERY}, in place of {text.query.split()[0]}", text.location(0), QuerySyntaxError)
     position = tree.get("position")
     location = text.location(int(position)) if position is not None else begin
     if location is None and position is not None:
         # At an inserted word: the parenthesis that stands behind an expression, or the name of a clause's answer.
         location = text.location_before(int(position))
-        message = "MATCH_RECOGNIZE stands behind a table in FROM" if begin is None else "the expression is not complete"
-    if begin is not None and (found := _NEAR.fullmatch(message)) is not None:
-        # A misspelt word is read as a part of the expression before it.
-        meant = part_meant(found[1])
-        message += "" if meant is None else f"; did you mean {meant}?"
+        message = NO_TABLE_BEFORE if begin is None else "the expression is not complete"
+    if (found := _NEAR.fullmatch(message)) is not None:
+        message += _hint(found[1], location, is_expression=begin is not None)
     return error_at(message, location, QuerySyntaxError)
+
+
+def _hint(near: str, location: SourceLocation | None, *, is_expression: bool) -> str:
+    """Say what to write where the parser met something; "" where nothing is known."""
+    if near in _INSTEAD:
+        return f"; {_INSTEAD[near]}"
+    # A misspelt word is read as a part of the expression before it.
+    meant = part_meant(near) if is_expression else None
+    if meant is not None:
+        return f"; did you mean {meant}?"
+    before = None if near != "." or location is None else _WORD_BEFORE.search(location.sql[: location.offset])
+    if before is not None and before[1].upper() in NOT_A_NAME:
+        return f'; {before[1]} is a word of SQL; as a name write it in quotes: "{before[1].upper()}"'
+    return ""

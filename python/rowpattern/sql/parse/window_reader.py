@@ -47,8 +47,8 @@ class WindowReader(ClauseReader):
     """Reads one window from tokens: what stands between its parentheses."""
 
     parts: ClassVar[tuple[str, ...]] = (
-        *("PARTITION BY", "ORDER BY", "MEASURES", "ROWS", "AFTER", "INITIAL", "SEEK", "PATTERN", "WITHIN", "SUBSET"),
-        "DEFINE",
+        *("PARTITION BY", "ORDER BY", "MEASURES", "ROWS", "AFTER MATCH SKIP", "INITIAL", "SEEK"),
+        *("PATTERN", "WITHIN", "SUBSET", "DEFINE"),
     )
     beginnings: ClassVar[dict[str, frozenset[str]]] = {**PART_BEGINNINGS, **dict.fromkeys(_FRAME_UNITS, _BEHIND_UNITS)}
     whole: ClassVar[str] = "a window with a row pattern"

@@ -3,15 +3,12 @@
 //! Categories are such numbers, as their ranks. A look in a table takes less time than several comparisons, and no column is made of
 //! numbers of 64 bits, with which conditions are computed otherwise.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::batch::{BATCH_ROWS, Batch};
 use super::columns::ValueColumn;
-use super::row_symbols::{LEAST_ROWS_A_THREAD, RowCondition, SymbolsError, table_rows};
+use super::row_symbols::{RowCondition, SymbolsError, TableRows, each_morsel};
 use crate::budget::{Budget, Tick};
 use crate::order::BitSlice;
-use crate::rows::{Partitions, SymbolsBuilder, VariableSet};
-use crate::threads::{Worker, in_threads, started};
+use crate::rows::{Partitions, SymbolsBuilder, SymbolsPiece, VariableSet};
 
 /// Numbers of consecutive rows.
 #[derive(Clone, Copy)]
@@ -48,10 +45,6 @@ pub fn keep_byte_conditions(
     budget: &Budget,
     tick: &mut Tick<'_>,
 ) -> Result<bool, SymbolsError> {
-    let rows = chunks.iter().map(|chunk| chunk.numbers.len()).sum();
-    if symbols.rows() != rows {
-        return Err(SymbolsError::Rows);
-    }
     let are_signed = chunks.first().is_some_and(|chunk| chunk.are_signed);
     if chunks.iter().any(|chunk| chunk.are_signed != are_signed) {
         return Ok(false);
@@ -59,41 +52,27 @@ pub fn keep_byte_conditions(
     let Some(failing) = failing(conditions, (column, columns), are_signed) else { return Ok(false) };
     // Rows without NULL have as many sets as there are numbers.
     let of_numbers = failing.get(..NUMBERS).unwrap_or_default();
-    let morsels = table_rows(chunks.iter().map(|chunk| chunk.numbers.len()));
-    let pieces = symbols.pieces(morsels.iter().map(|morsel| morsel.rows.len()));
-    let pieces: Vec<_> = pieces.into_iter().map(Mutex::new).collect();
-    let work = |worker: &mut Worker<'_, (), SymbolsError>| {
-        let mut codes = Vec::with_capacity(BATCH_ROWS);
-        worker.each(|number, tick| {
-            let mut done = || {
-                budget.check()?;
-                tick()?;
-                let (Some(morsel), Some(piece)) = (morsels.get(number), pieces.get(number)) else { return Ok(()) };
-                let Some(chunk) = chunks.get(morsel.table) else { return Ok(()) };
-                let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
-                for first in morsel.rows.clone().step_by(BATCH_ROWS) {
-                    let rows = first..morsel.rows.end.min(first + BATCH_ROWS);
-                    let numbers = chunk.numbers.get(rows.clone()).unwrap_or_default();
-                    codes.clear();
-                    codes.extend(numbers.iter().map(|&number| u16::from(number)));
-                    let sets = match chunk.valid {
-                        None => of_numbers,
-                        Some(valid) => {
-                            let nulls = codes.iter_mut().zip(rows).filter(|(_, row)| !valid.get(*row));
-                            nulls.for_each(|(code, _)| *code = NULL);
-                            &failing
-                        }
-                    };
-                    piece.without(first - morsel.rows.start, &codes, sets);
+    let keep = |codes: &mut Vec<u16>, morsel: &TableRows, symbols: &mut SymbolsPiece<'_>| {
+        let Some(chunk) = chunks.get(morsel.table) else { return Ok(()) };
+        for (rows, first) in morsel.batches() {
+            let numbers = chunk.numbers.get(rows.clone()).unwrap_or_default();
+            codes.clear();
+            codes.extend(numbers.iter().map(|&number| u16::from(number)));
+            let sets = match chunk.valid {
+                None => of_numbers,
+                Some(valid) => {
+                    let nulls = codes.iter_mut().zip(rows).filter(|(_, row)| !valid.get(*row));
+                    nulls.for_each(|(code, _)| *code = NULL);
+                    &failing
                 }
-                Ok(())
             };
-            ((), done())
-        });
+            symbols.without(first, codes, sets);
+        }
+        Ok(())
     };
-    let threads = started(threads.min(rows / LEAST_ROWS_A_THREAD));
-    let (_, error) = in_threads(morsels.len(), threads, budget, tick, work);
-    error.map_or(Ok(true), Err)
+    let rows = chunks.iter().map(|chunk| chunk.numbers.len());
+    each_morsel(symbols, rows, (threads, budget, tick), || Vec::with_capacity(BATCH_ROWS), keep, drop)?;
+    Ok(true)
 }
 
 /// The variables whose conditions do not hold of each number, in the order of their bits, and last of NULL; None where that cannot be

@@ -19,7 +19,7 @@ use crate::threads::{Worker, in_threads, started};
 const MORSEL_ROWS: usize = 1 << 16;
 
 /// The least rows for which a thread is worth its start.
-pub(super) const LEAST_ROWS_A_THREAD: usize = 1 << 17;
+const LEAST_ROWS_A_THREAD: usize = 1 << 17;
 
 /// A condition of a variable that reads the current row and rows at a fixed distance. A variable may have several, all of which
 /// have to be true.
@@ -144,17 +144,57 @@ pub(super) struct TableRows {
     place: usize,
 }
 
-/// The rows of tables, each of so many, in pieces of the work.
-pub(super) fn table_rows(tables: impl Iterator<Item = usize>) -> Vec<TableRows> {
-    let (mut pieces, mut place) = (Vec::new(), 0);
+impl TableRows {
+    /// The rows in batches, each with where its first row stands among them.
+    pub fn batches(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let Range { start, end } = self.rows;
+        (start..end).step_by(BATCH_ROWS).map(move |first| (first..end.min(first + BATCH_ROWS), first - start))
+    }
+}
+
+/// Cuts the rows of tables, each of so many, into morsels, and does them in threads, each with the symbols of its rows.
+///
+/// Args:
+///     begin: what a thread works with.
+///     keep: does a morsel.
+///     end: called once in each thread, at last.
+pub(super) fn each_morsel<W>(
+    symbols: &mut SymbolsBuilder,
+    tables: impl Iterator<Item = usize>,
+    (threads, budget, tick): (usize, &Budget, &mut Tick<'_>),
+    begin: impl Fn() -> W + Sync,
+    keep: impl Fn(&mut W, &TableRows, &mut SymbolsPiece<'_>) -> Result<(), SymbolsError> + Sync,
+    end: impl Fn(W) + Sync,
+) -> Result<(), SymbolsError> {
+    let (mut morsels, mut all) = (Vec::new(), 0);
     for (table, count) in tables.enumerate() {
         for first in (0..count).step_by(MORSEL_ROWS) {
             let rows = first..count.min(first + MORSEL_ROWS);
-            pieces.push(TableRows { table, place, rows: rows.clone() });
-            place += rows.len();
+            morsels.push(TableRows { table, place: all, rows: rows.clone() });
+            all += rows.len();
         }
     }
-    pieces
+    if symbols.rows() != all {
+        return Err(SymbolsError::Rows);
+    }
+    let pieces = symbols.pieces(morsels.iter().map(|morsel| morsel.rows.len()));
+    let pieces: Vec<_> = pieces.into_iter().map(Mutex::new).collect();
+    let work = |worker: &mut Worker<'_, (), SymbolsError>| {
+        let mut own = begin();
+        worker.each(|number, tick| {
+            let mut done = || {
+                budget.check()?;
+                tick()?;
+                let (Some(morsel), Some(piece)) = (morsels.get(number), pieces.get(number)) else { return Ok(()) };
+                keep(&mut own, morsel, &mut piece.lock().unwrap_or_else(PoisonError::into_inner))
+            };
+            ((), done())
+        });
+        end(own);
+    };
+    let threads = started(threads.min(all / LEAST_ROWS_A_THREAD));
+    let (_, error) = in_threads(morsels.len(), threads, budget, tick, work);
+    error.map_or(Ok(()), Err)
 }
 
 /// Notes which rows' conditions do not hold. Takes time linear in the rows, divided by the threads where there are many.
@@ -196,33 +236,17 @@ pub fn keep_conditions(
     budget: &Budget,
     tick: &mut Tick<'_>,
 ) -> Result<(), SymbolsError> {
-    let rows = tables.iter().map(|table| table.rows).sum();
-    let is_right = match before {
-        Before::OfRows(_, order) => order.len() == rows,
-        Before::Nothing | Before::Noted => true,
-    };
-    if symbols.rows() != rows || !is_right {
+    if let Before::OfRows(_, order) = before
+        && order.len() != symbols.rows()
+    {
         return Err(SymbolsError::Rows);
     }
-    let morsels = table_rows(tables.iter().map(|table| table.rows));
-    let pieces = symbols.pieces(morsels.iter().map(|morsel| morsel.rows.len()));
-    let pieces: Vec<_> = pieces.into_iter().map(Mutex::new).collect();
-    let work = |worker: &mut Worker<'_, (), SymbolsError>| {
-        let mut holds = [false; BATCH_ROWS];
-        worker.each(|number, tick| {
-            let mut done = || {
-                budget.check()?;
-                tick()?;
-                let (Some(morsel), Some(piece)) = (morsels.get(number), pieces.get(number)) else { return Ok(()) };
-                let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
-                morsel.keep(&tables[morsel.table], conditions, before, &mut piece, &mut holds)
-            };
-            ((), done())
-        });
+    let keep = |holds: &mut [bool; BATCH_ROWS], morsel: &TableRows, symbols: &mut SymbolsPiece<'_>| {
+        let table = tables.get(morsel.table).ok_or(SymbolsError::Rows)?;
+        morsel.keep(table, conditions, before, symbols, holds)
     };
-    let threads = started(threads.min(rows / LEAST_ROWS_A_THREAD));
-    let (_, error) = in_threads(morsels.len(), threads, budget, tick, work);
-    error.map_or(Ok(()), Err)
+    let rows = tables.iter().map(|table| table.rows);
+    each_morsel(symbols, rows, (threads, budget, tick), || [false; BATCH_ROWS], keep, drop)
 }
 
 /// Says of some rows of a table which conditions hold there; the piece has as many rows.
@@ -245,9 +269,9 @@ impl TableRows {
         holds: &mut [bool; BATCH_ROWS],
     ) -> Result<(), SymbolsError> {
         let mut partition = table.partitions.of_row(self.rows.start);
-        for first in self.rows.clone().step_by(BATCH_ROWS) {
-            let rows = BATCH_ROWS.min(self.rows.end - first);
-            let own = first - self.rows.start..first - self.rows.start + rows;
+        for (Range { start: first, end }, place) in self.batches() {
+            let rows = end - first;
+            let own = place..place + rows;
             match before {
                 Before::Nothing => symbols.fill(own.clone()),
                 Before::Noted => {}

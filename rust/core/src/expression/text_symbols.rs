@@ -4,15 +4,13 @@
 //! with several others. Only texts that are seen for the first time are checked to be UTF-8, and no texts are copied.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
-use super::batch::{BATCH_ROWS, Batch};
+use super::batch::Batch;
 use super::columns::ValueColumn;
-use super::row_symbols::{LEAST_ROWS_A_THREAD, RowCondition, SymbolsError, table_rows};
+use super::row_symbols::{RowCondition, SymbolsError, TableRows, each_morsel};
 use crate::budget::{Budget, Tick};
 use crate::order::{BitSlice, Dictionary, Hasher, KeyTexts, KeyValues, LONG, Short};
 use crate::rows::{Partitions, SymbolsBuilder, SymbolsPiece, VariableSet};
-use crate::threads::{Worker, in_threads, started};
 
 /// The most different texts that a thread remembers; a batch that is begun may add some.
 const MOST_TEXTS: usize = 1 << 14;
@@ -54,46 +52,24 @@ impl<'a> TextRows<'a> {
 ///     threads: the most threads.
 ///     budget: the limits.
 ///     tick: called now and then in this thread.
-pub fn keep_text_conditions(
+pub fn keep_text_conditions<'t>(
     symbols: &mut SymbolsBuilder,
-    chunks: &[TextRows<'_>],
+    chunks: &[TextRows<'t>],
     conditions: &[&RowCondition],
     (column, columns): (usize, usize),
     threads: usize,
     budget: &Budget,
     tick: &mut Tick<'_>,
 ) -> Result<(), SymbolsError> {
-    let rows = chunks.iter().map(|chunk| chunk.rows).sum();
-    if symbols.rows() != rows {
-        return Err(SymbolsError::Rows);
-    }
-    let morsels = table_rows(chunks.iter().map(|chunk| chunk.rows));
-    let pieces = symbols.pieces(morsels.iter().map(|morsel| morsel.rows.len()));
-    let pieces: Vec<_> = pieces.into_iter().map(Mutex::new).collect();
     let program = TextProgram { conditions, column, columns };
     let hasher = Hasher::default();
-    let work = |worker: &mut Worker<'_, (), SymbolsError>| {
-        let mut seen = Seen::new(&program, &hasher, budget);
-        worker.each(|number, tick| {
-            let mut done = || {
-                budget.check()?;
-                tick()?;
-                let (Some(morsel), Some(piece)) = (morsels.get(number), pieces.get(number)) else { return Ok(()) };
-                let Some(chunk) = chunks.get(morsel.table) else { return Ok(()) };
-                let mut piece = piece.lock().unwrap_or_else(PoisonError::into_inner);
-                for first in morsel.rows.clone().step_by(BATCH_ROWS) {
-                    let rows = first..morsel.rows.end.min(first + BATCH_ROWS);
-                    seen.keep((morsel.table, chunk), rows, first - morsel.rows.start, &mut piece)?;
-                }
-                Ok(())
-            };
-            ((), done())
-        });
-        seen.release();
+    let keep = |seen: &mut Seen<'_, 't>, morsel: &TableRows, symbols: &mut SymbolsPiece<'_>| {
+        let Some(chunk) = chunks.get(morsel.table) else { return Ok(()) };
+        morsel.batches().try_for_each(|(rows, first)| seen.keep((morsel.table, chunk), rows, first, symbols))
     };
-    let threads = started(threads.min(rows / LEAST_ROWS_A_THREAD));
-    let (_, error) = in_threads(morsels.len(), threads, budget, tick, work);
-    error.map_or(Ok(()), Err)
+    let rows = chunks.iter().map(|chunk| chunk.rows);
+    let seen = || Seen::new(&program, &hasher, budget);
+    each_morsel(symbols, rows, (threads, budget, tick), seen, keep, Seen::release)
 }
 
 /// Conditions of one text.

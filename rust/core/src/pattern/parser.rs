@@ -37,6 +37,9 @@ pub fn parse(text: &str) -> Result<RowPattern, CompileError> {
         Token::End => Ok(RowPattern { root, variables: parser.variables.names }),
         Token::Close => Err(parser.error("this ')' closes nothing; remove it or open a '(' before it")),
         Token::CloseExclusion => Err(parser.error("this '-}' closes nothing; open an exclusion with '{-' before it")),
+        Token::Comma => Err(parser.error(
+            "',' cannot stand here; write variables that follow each other without it, as A B, and PERMUTE(A, B) for any order",
+        )),
         _ => Err(parser.error(&format!("{} cannot stand here", parser.token.describe()))),
     }
 }
