@@ -6,7 +6,10 @@ SECONDS ?= 60
 BIN := .venv/bin
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
-.PHONY: demo check test docs docs-update test-panics bench bench-compare bench-report growth profile bench-environment develop format clippy lint types rust-test \
+# Tests start hundreds of interpreters, each of which would compile the package again: half a second.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo check test compiled docs docs-update test-panics bench bench-compare bench-report growth profile bench-environment develop format clippy lint types rust-test \
   fuzz fuzz-short test-oldest-duckdb sanitize sanitize-short deny servers install wheels test-wheels clean
 
 # All that users can install beside the package, which tests use.
@@ -110,9 +113,13 @@ bench-environment:
 # build the package a second time to read their names, and some extras depend on the package.
 develop: .venv/developed
 
+# Compiles what `develop` installs, without the environment of tests, which can be made meanwhile.
+compiled: .venv/pip
+	$(BIN)/maturin build --release --quiet --interpreter $(CURDIR)/$(BIN)/python --out target/compiled
+
 .venv/developed: .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
-	$(BIN)/pip install -q 'rowpattern[$(EXTRAS)]'
+	$(BIN)/pip install -q --no-compile 'rowpattern[$(EXTRAS)]'
 	touch $@
 
 format: .venv/test
@@ -208,10 +215,11 @@ DEMO_NEEDS := import tomllib; extras = tomllib.load(open("pyproject.toml", "rb")
 	touch $@
 
 .venv/docs: .venv/test pyproject.toml
-	$(BIN)/pip install -q --group docs
+	$(BIN)/pip install -q --no-compile --group docs
 	touch $@
 
+# Most of the modules are never imported, so that Python compiles those that are when they are.
 .venv/test: .venv/pip pyproject.toml
 	$(BIN)/pip install -q --upgrade 'pip>=25.1'
-	$(BIN)/pip install -q --group test --group lint
+	$(BIN)/pip install -q --no-compile --group test --group lint
 	touch $@

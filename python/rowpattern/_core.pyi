@@ -33,7 +33,9 @@ __all__ = [
     "CancelToken",
     "Column",
     "ComputedColumn",
+    "ComputedTable",
     "Conditions",
+    "FewRows",
     "ManualClock",
     "Match",
     "MatchIterator",
@@ -70,6 +72,7 @@ __all__ = [
     "is_native",
     "latest_ends",
     "order",
+    "pipeline",
     "placed_texts",
 ]
 
@@ -141,6 +144,25 @@ def order(
     memory_limit_mb: Optional[float] = None,
     cancel: Union[CancelToken, QueryRun, None] = None,
 ) -> Optional[tuple[Optional[Column[int]], Column[int], Optional[Column[int]]]]: ...
+
+# A clause over rows in order and in one partition: the columns of its answer in chunks, and the seconds of its steps;
+# None where it has to be answered step by step.
+def pipeline(
+    pattern: Pattern,
+    rows: int,
+    conditions: Sequence[tuple[str, tuple[Any, ...]]],
+    columns: Sequence[tuple[str, Any]],
+    order_by: Sequence[tuple[_ArrowColumn, bool, bool]],
+    skip: _Skip,
+    reads: Sequence[tuple[Any, ...]],
+    read_columns: Sequence[_ArrowColumn],
+    *,
+    numbers: Sequence[int] = ...,
+    threads: int = 1,
+    timeout_seconds: Optional[float] = None,
+    memory_limit_mb: Optional[float] = None,
+    cancel: Union[CancelToken, QueryRun, None] = None,
+) -> Optional[tuple[list[list[ComputedColumn]], list[float]]]: ...
 def latest_ends(
     keys: _Numbers,
     bounds: _Numbers,
@@ -634,6 +656,36 @@ class ComputedColumn:
 
 # None is the item's own row; else names of variables, whether from the first, how many on or back, rows, running.
 _ReadRow: TypeAlias = Union[tuple[Optional[Sequence[str]], bool, int, int, bool], Literal["partition"], None]
+
+@final
+class ComputedTable:
+    def __len__(self) -> int: ...
+    def columns(self) -> list[ComputedColumn]: ...
+    def number_blocks(self) -> Optional[list[tuple[str, list[int], bytearray]]]: ...
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+@final
+class FewRows:
+    def __new__(
+        cls,
+        pattern: Pattern,
+        partition_by: Sequence[int],
+        order_by: Sequence[tuple[int, bool, bool]],
+        conditions: Sequence[tuple[str, tuple[Any, ...]]],
+        columns: Sequence[tuple[str, int]],
+        skip: Any,
+        answer: Sequence[tuple[str, tuple[Any, ...]]],
+    ) -> Self: ...
+    def answer(
+        self,
+        pattern: Pattern,
+        columns: Sequence[object],
+        rows: int,
+        *,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> Optional[tuple[ComputedTable, bool, list[float]]]: ...
 
 @final
 class AnswerItems:

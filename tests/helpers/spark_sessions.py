@@ -9,6 +9,8 @@ from typing import Any
 from distributed_cases import ZONE
 from servers import free_port
 
+# Most of Spark's code runs a few times here: Java's second compiler would work longer on it than it saves.
+_QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -21,6 +23,8 @@ _SETTINGS = {
     "spark.log.level": "OFF",
     "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
     "spark.sql.timeType.enabled": "true",
+    "spark.driver.extraJavaOptions": _QUICK_JAVA,
+    "spark.executor.extraJavaOptions": _QUICK_JAVA,
 }
 
 

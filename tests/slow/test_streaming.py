@@ -97,6 +97,19 @@ SOURCES: dict[str, Callable[[pa.Table], Any]] = {
 }
 
 
+def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with values in place of indices: equal values can have other dictionaries."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def same_rows(found: pa.Table, wanted: pa.Table) -> bool:
+    """Whether tables have the same values, by Arrow where it can: 60,000 rows are long lists."""
+    return found.column_names == wanted.column_names and all(
+        ours.equals(theirs) if ours.type == theirs.type else ours.to_pylist() == theirs.to_pylist()
+        for ours, theirs in zip(map(decoded, found.columns), map(decoded, wanted.columns))
+    )
+
+
 @pytest.mark.parametrize("rows", ["ONE ROW PER MATCH", "ALL ROWS PER MATCH WITH UNMATCHED ROWS"])
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source(source: str, rows: str, ticks: pa.Table) -> None:
@@ -105,7 +118,7 @@ def test_every_source(source: str, rows: str, ticks: pa.Table) -> None:
     answer = match_recognize(sql, SOURCES[source](ticks), stream=True, memory_limit_mb=200)
     assert isinstance(answer, pa.RecordBatchReader)
     found = answer.read_all()
-    assert found.to_pylist() == local.to_pylist()
+    assert same_rows(found, local)
     if source in {"table", "reader", "exports"}:
         assert found.schema.types == local.schema.types
 
@@ -117,7 +130,7 @@ def test_in_small_pieces(ticks: pa.Table, monkeypatch: pytest.MonkeyPatch) -> No
     sql = SHAPES.format(rows="ALL ROWS PER MATCH")
     batches = list(match_recognize(sql, ticks, stream=True))
     assert len(batches) > 50
-    assert pa.Table.from_batches(batches).to_pylist() == match_recognize(sql, ticks).to_pylist()
+    assert same_rows(pa.Table.from_batches(batches), match_recognize(sql, ticks))
 
 
 def test_what_is_around_the_clause(ticks: pa.Table) -> None:

@@ -159,3 +159,84 @@ def test_answers_of_pandas_can_be_written_to() -> None:
         before = answer["number"].tolist()
         answer.loc[:, "number"] += 1
         assert answer["number"].tolist() == [number + 1 for number in before]
+
+
+PLAIN: dict[str, tuple[pa.DataType, list[Any]]] = {
+    **{str(kind): (kind, [1, None, 3, 2]) for kind in (pa.int8(), pa.int16(), pa.int32(), pa.int64())},
+    **{str(kind): (kind, [1, None, 3, 2]) for kind in (pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())},
+    **{str(kind): (kind, [1.5, None, -2.5, 0.0]) for kind in (pa.float32(), pa.float64())},
+    **{str(kind): (kind, ["b", None, "ü", ""]) for kind in (pa.string(), pa.large_string(), pa.string_view())},
+    "bool": (pa.bool_(), [True, None, False, True]),
+    "date": (pa.date32(), [1, None, 3, 2]),
+    **{f"{unit} {zone}": (pa.timestamp(unit, zone), [1, None, 3, 2]) for unit in ("s", "us") for zone in (None, "UTC")},
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("has_null", [True, False])
+def test_values_of_plain_types(kind: str, has_null: bool, planned: list[bool]) -> None:
+    """What a measure reads is what stands there, in the column's type, whatever the kind of table."""
+    own, given = PLAIN[kind]
+    values = pa.array([given[0] if value is None and not has_null else value for value in given], own)
+    sql = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i MEASURES A.x AS x, LAST(B.x) AS none, PREV(A.x) AS before
+        PATTERN (A B?) DEFINE B AS false) -- {kind} {has_null}"""
+    # Its rows are not in order.
+    table = pa.table({"i": [3, 1, 0, 2], "x": values})
+    ordered = pa.array([values[row].as_py() if own == pa.string_view() else values[row] for row in (2, 1, 3, 0)], own)
+    for given_table in (table, pl.DataFrame(table), table.to_pandas()):
+        answers: list[Any] = [match_recognize(sql, given_table) for _ in range(3)]
+        first, *again = answers
+        assert all(same(each, first) for each in again)
+        if isinstance(given_table, pa.Table):
+            assert again[-1]["x"].combine_chunks().equals(ordered)
+            assert again[-1]["x"].type == own
+            assert again[-1]["before"].to_pylist() == [None, *ordered.to_pylist()[:-1]]
+    assert planned[-1]
+
+
+def test_fields_that_say_more_of_a_column() -> None:
+    field = pa.field("x", pa.int64(), metadata={b"unit": b"m"})
+    table = pa.table({"x": [1, 2]}, pa.schema([field]))
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES A.x AS x, count(*) AS n PATTERN (A)) -- fields"
+    answers = [match_recognize(sql, table) for _ in range(3)]
+    assert all(answer.schema.equals(answers[0].schema, check_metadata=True) for answer in answers)
+    assert answers[-1].schema.field("x").metadata == {b"unit": b"m"}
+
+
+def test_no_matches_and_names() -> None:
+    table = tables(4)["arrow"]
+    for names, condition in (('"a b", n', "false"), ('"A", b', "true")):
+        first, second = names.split(", ")
+        sql = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at MEASURES A.at AS {first}, count(*) AS {second}
+            PATTERN (A B?) DEFINE A AS {condition})"""
+        for kind in (table, pl.DataFrame(table), pl.DataFrame(table).lazy(), table.to_pandas()):
+            answers: list[Any] = [match_recognize(sql, kind) for _ in range(3)]
+            answers = [each.collect() if isinstance(each, pl.LazyFrame) else each for each in answers]
+            assert all(same(each, answers[0]) for each in answers)
+            assert list(answers[0].columns if not isinstance(kind, pa.Table) else answers[0].column_names) == [
+                first.strip('"'),
+                second,
+            ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "are_planned"),
+    [
+        ("price > $p", [{"p": -2.0}, {"p": 1.5}, {"p": 1.5}, {"p": 2}, {"p": None}], True),
+        ("at <= ? + 1 AND at >= -(?)", [[3, 2], [8, 1], [3, 2], [2**40, 5]], True),
+        # DuckDB computes these.
+        ("price < $p", [{"p": float("inf")}] * 3, False),
+        ("name = $p::VARCHAR || ''", [{"p": "a"}, {"p": "bc"}, {"p": "a"}], True),
+        ("md5(name) <> md5($p)", [{"p": "a"}] * 3, False),
+    ],
+)
+def test_parameters(condition: str, values: list[Any], are_planned: bool, planned: list[bool]) -> None:
+    sql = f"""SELECT * FROM t MATCH_RECOGNIZE (ORDER BY at MEASURES FIRST(at) AS at, count(A.*) AS n
+        PATTERN (A+ B?) DEFINE A AS {condition}) -- parameters"""
+    table = tables(5)["arrow"]
+    # Another text each time, so that no plan is there.
+    expected = [match_recognize(f"{sql} {at}", table, parameters=each) for at, each in enumerate(values)]
+    for _ in range(3):
+        for each, answer in zip(values, expected):
+            assert match_recognize(sql, table, parameters=each).equals(answer)
+    assert planned[-1] == are_planned

@@ -17,6 +17,7 @@ CRATES = [ROOT / "rust" / "core" / "src", ROOT / "rust" / "python" / "src"]
 LAYERS = [
     *("causes", "sync", "memory", "cancellation", "admission", "account", "budget", "threads"),
     *("pattern", "automaton", "rows", "order", "expression", "matcher", "backtrack", "incremental", "measures"),
+    "pipeline",
 ]
 USED_BY_CACHE = {"sync"}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 from typing import TYPE_CHECKING, Callable, Literal, cast
 
 from rowpattern._core import CancelToken, QueryRun
+from rowpattern.config.container import available_cores
 from rowpattern.config.process import get_config
 from rowpattern.config.values import threads as read_threads
 from rowpattern.errors import ConfigurationError
@@ -33,9 +35,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
     prefer: Literal["first", "longest"] = "first",
 ) -> ExecutionContext:
     """Make the context of a query by the arguments of `match_recognize` and the settings."""
-    from rowpattern.sql.runtime.context import ExecutionContext
-    from rowpattern.sql.runtime.threads import available_cores
-
+    make = _context_class()
     performance = get_config().performance
     memory = performance.max_memory_mb if memory_limit_mb is None else memory_limit_mb
     seconds = performance.execution_timeout_seconds if timeout_seconds is None else timeout_seconds
@@ -47,7 +47,7 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         raise ConfigurationError(f'prefer is {_shown(prefer)}; allowed are "first" and "longest"')
     if cancel is not None and not isinstance(cancel, CancelToken):
         raise TypeError(f"cancel is {_shown(cancel)}; allowed are a rowpattern.CancelToken and None")
-    return ExecutionContext(
+    return make(
         *limits,
         progress,
         most,
@@ -58,6 +58,14 @@ def execution_context(  # noqa: PLR0917 - the arguments of `match_recognize`
         # Not before it is needed: it imports what queries need.
         parameters=None if parameters is None else module("expression.parameters").ParameterValues(parameters),
     )
+
+
+@functools.cache
+def _context_class() -> type[ExecutionContext]:
+    """Import it at the first query."""
+    from rowpattern.sql.runtime.context import ExecutionContext
+
+    return ExecutionContext
 
 
 def _limit(name: str, value: object) -> float:

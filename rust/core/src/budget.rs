@@ -174,6 +174,21 @@ impl Budget {
         if vector.capacity() - vector.len() < items { self.grow(vector, items) } else { Ok(()) }
     }
 
+    /// As [`Self::reserve`]; where the vector has to grow and the limit has room, for so many items in all.
+    pub fn reserve_expected<T: Copy>(&self, vector: &mut Vec<T>, items: usize, expected: usize) -> Result<(), Stopped> {
+        let (capacity, length) = (vector.capacity(), vector.len());
+        if capacity - length < items && expected > length + items {
+            let bytes = (expected - capacity.min(expected)).saturating_mul(size_of::<T>());
+            if self.has_charged(bytes) {
+                if memory::try_reserve_exact(vector, expected - length).is_ok() {
+                    return Ok(());
+                }
+                self.release(bytes);
+            }
+        }
+        self.reserve(vector, items)
+    }
+
     #[cold]
     #[inline(never)]
     fn grow<T: Copy>(&self, vector: &mut Vec<T>, items: usize) -> Result<(), Stopped> {

@@ -40,6 +40,7 @@ pub mod measures;
 pub mod memory;
 pub mod order;
 pub mod pattern;
+pub mod pipeline;
 pub mod rows;
 mod sync;
 mod threads;

@@ -1,15 +1,12 @@
 //! `AnswerItems`: what gets measures, and columns of the answer that are read from matches.
 
-use arrow_schema::DataType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::PyTuple;
 use rowpattern_core::expression::{Aggregate, FixedColumn, Function, Type, ValueColumn};
 use rowpattern_core::measures::{
-    ChunkValues, ChunkedColumn, ColumnChunk, ItemAggregate, ItemRead, MatchItems, Navigation, OrderedRows,
-    PartitionRows, ReadOutput, Reference, RowNumbers, ShownItems, aggregate_items, read_items,
+    ItemAggregate, MatchItems, OrderedRows, PartitionRows, RowNumbers, ShownItems, aggregate_items, read_items,
 };
-use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
 use super::arrow::{ArrowArray, Integers, Values};
@@ -17,6 +14,7 @@ use super::cancel_argument::{Cancel, account};
 use super::computed_column::ComputedColumn;
 use super::errors::rows_error;
 use super::ffi;
+use super::item_reads::{ItemColumn, JoinedNames};
 use super::limits::CallLimits;
 use super::matches::Matches;
 use super::nodes;
@@ -166,12 +164,11 @@ impl AnswerItems {
             let (column, kind) = chunked(found, name)?;
             sources.push((column, kind, *through_order));
         }
-        let (offsets, bytes) = joined(matches.names());
-        let values = ChunkValues::Small(&offsets, &bytes);
-        let names = ChunkedColumn::new(vec![ColumnChunk { rows: matches.names().len(), valid: None, values }]);
+        let names = JoinedNames::new(matches.names());
+        let names = names.column();
         let (mut wanted, mut kinds) = (Vec::new(), Vec::new());
         for read in &reads {
-            let (read, kind) = read_of(py, read, matches, &sources, &names)?;
+            let (read, kind) = ItemColumn::new(py, read, matches.names())?.over(&sources, &names)?;
             wanted.push(read);
             kinds.push(kind);
         }
@@ -306,73 +303,5 @@ fn narrowed(column: ValueColumn<'static>, kind: Type) -> (ValueColumn<'static>, 
     }
 }
 
-/// Names as a column: where each begins and ends, and all of them.
-fn joined(names: &[String]) -> (Vec<i32>, Vec<u8>) {
-    let (mut offsets, mut bytes) = (vec![0], Vec::new());
-    for name in names {
-        bytes.extend_from_slice(name.as_bytes());
-        // A pattern's text is shorter than that.
-        offsets.push(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-    }
-    (offsets, bytes)
-}
-
 /// Function, number of a column, variables, running, type of the result.
 type AggregateArguments = (String, Option<usize>, Option<Vec<String>>, bool, String);
-
-type SourceColumn<'a> = (ChunkedColumn<'a>, DataType, bool);
-
-/// Reads one of the tuples; the type of what it gives.
-fn read_of<'a>(
-    py: Python<'_>,
-    read: &Bound<'_, PyTuple>,
-    matches: &Matches,
-    sources: &'a [SourceColumn<'a>],
-    names: &'a ChunkedColumn<'a>,
-) -> PyResult<(ItemRead<'a>, DataType)> {
-    let kind: String = read.get_item(0)?.extract()?;
-    let row = || row_of(py, &read.get_item(1)?, matches);
-    let plain = |reference, output| ItemRead { reference, through_order: false, output };
-    let numbers = |reference| (plain(reference, ReadOutput::Numbers), DataType::Int64);
-    Ok(match kind.as_str() {
-        "value" => {
-            let number: usize = read.get_item(2)?.extract()?;
-            let (column, kind, through_order) =
-                sources.get(number).ok_or_else(|| PyValueError::new_err(format!("there is no column {number}")))?;
-            let output = ReadOutput::Values(column);
-            (ItemRead { reference: row()?, through_order: *through_order, output }, kind.clone())
-        }
-        "exists" => (plain(row()?, ReadOutput::Exists), DataType::Boolean),
-        "row" => {
-            let (found, kind) = numbers(row()?);
-            (ItemRead { through_order: read.get_item(2)?.extract()?, ..found }, kind)
-        }
-        "classifier" => {
-            let reference = match row()? {
-                Reference::Row(navigation) => Reference::Classifier(navigation),
-                _ => return Err(PyValueError::new_err("a classifier needs navigation")),
-            };
-            (plain(reference, ReadOutput::Values(names)), DataType::Binary)
-        }
-        "number" => numbers(Reference::MatchNumber),
-        "match" => numbers(Reference::Match),
-        "place" => numbers(Reference::Place),
-        "count" => {
-            let variables = matches.set(py, &read.get_item(1)?.extract::<Vec<String>>()?)?;
-            numbers(Reference::Count { variables, running: read.get_item(2)?.extract()? })
-        }
-        other => return Err(PyValueError::new_err(format!("what is read is never {other:?}"))),
-    })
-}
-
-fn row_of(py: Python<'_>, row: &Bound<'_, PyAny>, matches: &Matches) -> PyResult<Reference> {
-    if row.is_none() {
-        return Ok(Reference::OwnRow);
-    }
-    if row.is_instance_of::<PyString>() {
-        return Ok(Reference::PartitionRow);
-    }
-    let (variables, first, offset, rows, running): (Option<Vec<String>>, bool, usize, i64, bool) = row.extract()?;
-    let variables: Option<VariableSet> = variables.map(|names| matches.set(py, &names)).transpose()?;
-    Ok(Reference::Row(Navigation { variables, first, offset, rows, running }))
-}

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use rowpattern_core::matcher::number_of;
-use rowpattern_core::rows::Partitions;
+use rowpattern_core::rows::{Partitions, VariableSet};
 
 use super::counted::there_are_rows;
 use super::errors::{out_of_memory, rows_error, unknown_variable};
@@ -159,4 +159,9 @@ pub fn variable(py: Python<'_>, names: &[String], name: &str) -> PyResult<u8> {
         let known: Vec<&str> = names.iter().map(String::as_str).collect();
         unknown_variable(py, name, &known, "primary variable")
     })
+}
+
+/// Reads names of primary variables as the set of them.
+pub fn variables(py: Python<'_>, names: &[String], wanted: &[String]) -> PyResult<VariableSet> {
+    wanted.iter().map(|name| variable(py, names, name)).collect()
 }

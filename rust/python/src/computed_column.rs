@@ -32,6 +32,11 @@ impl ComputedColumn {
     pub fn of_array(array: ArrayRef) -> Self {
         Self(array)
     }
+
+    /// The values as Arrow has them.
+    pub fn into_array(self) -> ArrayRef {
+        self.0
+    }
 }
 
 #[catch_panics]

@@ -16,16 +16,19 @@ mod checking;
 mod choice;
 mod compile;
 mod computed_column;
+mod computed_table;
 mod computing;
 mod conditions;
 mod counted;
 mod decoder;
 mod errors;
 mod evaluation;
+mod few_rows;
 mod ffi;
 mod followed;
 mod hooks;
 mod input;
+mod item_reads;
 mod iterator;
 mod key_columns;
 mod keys;
@@ -42,6 +45,7 @@ mod panics;
 mod pattern;
 mod pattern_methods;
 mod pickling;
+mod pipeline;
 mod placed_texts;
 mod process_cache;
 mod query_run;
@@ -84,9 +88,13 @@ mod _core {
     #[pymodule_export]
     use super::computed_column::ComputedColumn;
     #[pymodule_export]
+    use super::computed_table::ComputedTable;
+    #[pymodule_export]
     use super::conditions::{Conditions, is_native};
     #[pymodule_export]
     use super::evaluation::evaluate;
+    #[pymodule_export]
+    use super::few_rows::FewRows;
     #[pymodule_export]
     use super::ffi::Column;
     #[pymodule_export]
@@ -112,6 +120,8 @@ mod _core {
     use super::pattern::Pattern;
     #[pymodule_export]
     use super::pickling::{restore_column, restore_match, restore_matches, restore_spans};
+    #[pymodule_export]
+    use super::pipeline::pipeline;
     #[pymodule_export]
     use super::placed_texts::placed_texts;
 

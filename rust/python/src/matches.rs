@@ -18,7 +18,7 @@ use rowpattern_core::memory;
 use rowpattern_core::rows::VariableSet;
 use rowpattern_macros::catch_panics;
 
-use super::arguments::variable;
+use super::arguments::variables;
 use super::cancel_argument::{Cancel, account};
 use super::counted::counted;
 use super::errors::out_of_memory;
@@ -383,7 +383,7 @@ impl Matches {
 
     /// The set of variables of these names.
     pub fn set(&self, py: Python<'_>, names: &[String]) -> PyResult<VariableSet> {
-        names.iter().map(|name| variable(py, &self.names, name)).collect()
+        variables(py, &self.names, names)
     }
 
     /// What a stream has decided, each match in a partition of its own; of this pattern, whose positions are those of `automaton`.

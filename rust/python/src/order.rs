@@ -31,6 +31,18 @@ impl KeyArgument {
             .ok_or_else(|| rows_error(format!("{name} must be a column of Arrow, with its PyCapsule interface")))?;
         Ok(Self { chunks, descending, nulls_first })
     }
+
+    pub fn given(&self) -> GivenKey<'_> {
+        GivenKey { chunks: &self.chunks, descending: self.descending, nulls_first: self.nulls_first }
+    }
+}
+
+/// A column that rows are partitioned or ordered by.
+#[derive(Clone, Copy)]
+pub struct GivenKey<'a> {
+    pub chunks: &'a [ArrowArray],
+    pub descending: bool,
+    pub nulls_first: bool,
 }
 
 /// The error for keys that could not be read.
@@ -97,6 +109,7 @@ pub fn order(
     let given = given
         .map(|(number, (column, descending, nulls_first))| KeyArgument::read(&column, number, descending, nulls_first));
     let given = given.collect::<PyResult<Vec<_>>>()?;
+    let given: Vec<_> = given.iter().map(KeyArgument::given).collect();
     let mut signals = limits.signals();
     let asked = OrderAsked { of_partitions, keys, threads };
     let mut order = |bytes: Option<&[u8]>| {
@@ -119,14 +132,15 @@ pub fn order(
 
 /// What is asked about the order of keys.
 #[derive(Clone, Copy)]
-struct OrderAsked {
-    of_partitions: usize,
-    keys: bool,
-    threads: usize,
+pub struct OrderAsked {
+    pub of_partitions: usize,
+    pub keys: bool,
+    pub threads: usize,
 }
 
-fn ordered(
-    given: &[KeyArgument],
+/// Orders rows, with a byte of each where there are some; None as for [`order`].
+pub fn ordered(
+    given: &[GivenKey<'_>],
     asked: OrderAsked,
     bytes: Option<&[u8]>,
     limits: &CallLimits,
@@ -148,12 +162,13 @@ pub fn encoded(
     limits: &CallLimits,
     signals: &mut Signals,
 ) -> Result<Option<EncodedKeys>, OrderError> {
-    with_keys(given, |keys| EncodedKeys::new(keys, rows, &limits.budget, &mut || signals.tick()))
+    let given: Vec<_> = given.iter().map(KeyArgument::given).collect();
+    with_keys(&given, |keys| EncodedKeys::new(keys, rows, &limits.budget, &mut || signals.tick()))
 }
 
 /// Calls with keys as the core has them; None where values are of a type that is not ordered here.
-fn with_keys<R>(
-    given: &[KeyArgument],
+pub fn with_keys<R>(
+    given: &[GivenKey<'_>],
     call: impl FnOnce(&[SortKey<'_>]) -> Result<R, OrderError>,
 ) -> Result<Option<R>, OrderError> {
     // Dictionaries of all columns, and which of them the chunks of each have.
@@ -161,7 +176,7 @@ fn with_keys<R>(
     for key in given {
         let mut of_chunks = Vec::new();
         let mut last: Option<&ArrowArray> = None;
-        for chunk in &key.chunks {
+        for chunk in key.chunks {
             if let Values::Dictionary(_, values) = &chunk.values
                 && last.is_none_or(|last| !same_memory(last, values))
             {

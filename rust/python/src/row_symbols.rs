@@ -190,12 +190,12 @@ impl RowSymbols {
 }
 
 /// What all parts of the work need.
-struct Making<'m> {
-    py: Python<'m>,
-    names: &'m [String],
-    rows: usize,
-    threads: usize,
-    limits: &'m CallLimits,
+pub struct Making<'m> {
+    pub py: Python<'m>,
+    pub names: &'m [String],
+    pub rows: usize,
+    pub threads: usize,
+    pub limits: &'m CallLimits,
 }
 
 impl Making<'_> {
@@ -228,7 +228,7 @@ impl Making<'_> {
         Ok(found)
     }
 
-    fn same_rows(&self, found: usize, name: &str) -> PyResult<()> {
+    pub fn same_rows(&self, found: usize, name: &str) -> PyResult<()> {
         let rows = self.rows;
         if found == rows {
             return Ok(());
@@ -285,8 +285,8 @@ fn imported(column: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<ArrowArray>> 
 }
 
 /// Conditions and the columns that they read.
-struct OverColumns {
-    programs: Vec<RowCondition>,
+pub struct OverColumns {
+    pub programs: Vec<RowCondition>,
     types: Vec<Type>,
     arrays: Vec<Vec<ArrowArray>>,
     /// What columns are called in errors.
@@ -294,7 +294,7 @@ struct OverColumns {
 }
 
 impl OverColumns {
-    fn read(
+    pub fn read(
         making: &Making<'_>,
         conditions: &[(String, Bound<'_, PyAny>)],
         columns: &[(String, Bound<'_, PyAny>)],
@@ -313,7 +313,7 @@ impl OverColumns {
     }
 
     /// Has NaN refused in these columns.
-    fn ask_for_numbers(&mut self, columns: &[usize]) -> PyResult<()> {
+    pub fn ask_for_numbers(&mut self, columns: &[usize]) -> PyResult<()> {
         for &column in columns {
             let asked = RowCondition::without_nan(column, &self.types);
             let message = || PyValueError::new_err(format!("column {column} is not of doubles"));
@@ -424,7 +424,7 @@ impl OverColumns {
         format!("{} {column}", self.called)
     }
 
-    fn columns<'a>(
+    pub fn columns<'a>(
         &'a self,
         making: &Making<'_>,
         chunks: impl Fn(&'a [ArrowArray]) -> &'a [ArrowArray],

@@ -11,15 +11,15 @@ pub struct SpansSink {
     pub partitions: Vec<(i64, i64)>,
     pub start: Vec<i64>,
     pub end: Vec<i64>,
+    /// How many rows the search has.
+    rows: usize,
 }
 
-/// Fewer rows do not pay for room made beforehand.
+/// Fewer rows do not pay for an estimate of what is found in them.
 const MANY_ROWS: usize = 1 << 18;
 
-/// An empty vector for one item in `rows_an_item` rows; it grows when there are more, which takes a copy.
-fn room<T: Copy>(rows: usize, rows_an_item: usize, budget: &Budget) -> Vec<T> {
-    if rows < MANY_ROWS { Vec::new() } else { budget.room(rows / rows_an_item) }
-}
+/// So many rows say how much is found in all, in most cases.
+const ROWS_TO_ESTIMATE: i64 = 1 << 14;
 
 /// A column without the room that it did not need, as far as that is worth a copy.
 pub fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
@@ -29,15 +29,43 @@ pub fn trimmed<T: ArrowNativeType>(mut items: Vec<T>) -> ScalarBuffer<T> {
     items.into()
 }
 
-fn extend<T: Copy>(items: &mut Vec<T>, more: &[T], budget: &Budget) -> Result<(), Stopped> {
-    budget.reserve(items, more.len())?;
+fn extend<T: Copy>(items: &mut Vec<T>, more: &[T], estimate: Estimate, budget: &Budget) -> Result<(), Stopped> {
+    if items.capacity() - items.len() < more.len() {
+        budget.reserve_expected(items, more.len(), estimate.of(items.len()))?;
+    }
     items.extend_from_slice(more);
     Ok(())
 }
 
+/// How much is found in all rows, by what was found so far. Columns that grow to that have no room that they do not need, which would
+/// be given back by a copy.
+#[derive(Clone, Copy)]
+struct Estimate {
+    /// All rows, and those that are passed; none of them where too few are.
+    rows: usize,
+    passed: usize,
+}
+
+impl Estimate {
+    /// How many items, where there are so many so far: a sixteenth more than if they were everywhere as many.
+    fn of(self, items: usize) -> usize {
+        let all = items.saturating_mul(self.rows).checked_div(self.passed).unwrap_or(0);
+        all.saturating_add(all / 16)
+    }
+}
+
 impl SpansSink {
     pub fn new(rows: usize, partitions: usize, budget: &Budget) -> Self {
-        Self { partitions: room(partitions, 1, budget), start: room(rows, 3, budget), end: room(rows, 3, budget) }
+        let partitions = if partitions < MANY_ROWS { Vec::new() } else { budget.room(partitions) };
+        Self { partitions, start: Vec::new(), end: Vec::new(), rows }
+    }
+
+    fn estimate(&self) -> Estimate {
+        let passed = match (self.start.first(), self.start.last()) {
+            (Some(first), Some(last)) if self.rows >= MANY_ROWS => last - first,
+            _ => 0,
+        };
+        Estimate { rows: self.rows, passed: if passed < ROWS_TO_ESTIMATE { 0 } else { passed as usize } }
     }
 }
 
@@ -45,8 +73,9 @@ impl Sink for SpansSink {
     const ROWS: bool = false;
 
     fn add(&mut self, block: Block<'_>, budget: &Budget) -> Result<(), Stopped> {
-        extend(&mut self.start, block.starts, budget)?;
-        extend(&mut self.end, block.ends, budget)
+        let estimate = self.estimate();
+        extend(&mut self.start, block.starts, estimate, budget)?;
+        extend(&mut self.end, block.ends, estimate, budget)
     }
 
     fn add_partition(&mut self, partition: usize, matches: usize, budget: &Budget) -> Result<(), Stopped> {
@@ -80,8 +109,7 @@ pub struct MatchesSink {
 
 impl MatchesSink {
     pub fn new(rows: usize, partitions: usize, budget: &Budget) -> Self {
-        let spans = SpansSink::new(rows, partitions, budget);
-        Self { spans, variables: room(rows, 1, budget), excluded: Vec::new() }
+        Self { spans: SpansSink::new(rows, partitions, budget), variables: Vec::new(), excluded: Vec::new() }
     }
 
     /// Takes back what was charged.
@@ -98,8 +126,9 @@ impl Sink for MatchesSink {
     const ROWS: bool = true;
 
     fn add(&mut self, block: Block<'_>, budget: &Budget) -> Result<(), Stopped> {
-        extend(&mut self.variables, block.variables, budget)?;
-        extend(&mut self.excluded, block.excluded, budget)?;
+        let estimate = self.spans.estimate();
+        extend(&mut self.variables, block.variables, estimate, budget)?;
+        extend(&mut self.excluded, block.excluded, estimate, budget)?;
         self.spans.add(block, budget)
     }
 

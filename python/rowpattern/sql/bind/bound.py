@@ -137,6 +137,12 @@ class TypedPlans:
         found.latest = self.latest
         return found
 
+    def of_types(self) -> TypedPlans:
+        """Return the same plans without values: parameters have their types alone."""
+        found = TypedPlans()
+        found._plans, found._flights = self._plans, self._flights
+        return found
+
     def get(self, key: object) -> Any:
         """Return what was put under a key; None where nothing was."""
         return self._plans.get(key)

@@ -9,6 +9,7 @@ from rowpattern.sql.execute.given_columns import compute_given
 from rowpattern.sql.execute.items import Items, Shown
 from rowpattern.sql.execute.matching import find_matches
 from rowpattern.sql.execute.measures import measure
+from rowpattern.sql.execute.pipelined import answer_by_pipeline
 from rowpattern.sql.execute.row_symbols import carried_in_order
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.values_away import compute_values_away
@@ -42,6 +43,8 @@ def answer_clause(
     """
     if table.rows <= MOST_FEW_ROWS and (found := answer_few_rows(bound, table, database, context)) is not None:
         return found
+    if (answer := answer_by_pipeline(bound, table, database, context)) is not None:
+        return answer, False
     with context.step("order", table.rows):
         carried = carried_in_order(bound, table, database, context)
         rows = sort_partitions(table, bound.partition_by, bound.order_by, database, context, carried)

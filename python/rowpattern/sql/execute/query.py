@@ -415,6 +415,6 @@ def answer_query(question: Question, data: Any, named: Mapping[str, Any], contex
         context.read_rows = sum(table.rows for table in {id(table): table for table in tables.values()}.values())
     with database(context) as using:
         answer = QueryExecution(parsed, tables, using, context).answer()
-    context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
+    context.answered_rows = answer.rows
     with context.step("answer", context.answered_rows):
         return as_kind(answer, common_kind(tables), only_table(tables), context.check)

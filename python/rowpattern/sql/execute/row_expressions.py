@@ -43,13 +43,22 @@ __all__ = [
     "Inputs",
     "ItemInputs",
     "RowInputs",
+    "RowPlaces",
     "compute",
     "read_columns",
     "with_constants",
 ]
 
 
-class Inputs(Protocol):
+class Places(Protocol):
+    """Which columns expressions read, by the names of references."""
+
+    def place(self, name: str) -> tuple[str | None, int]:
+        """Return the column that a reference reads (None for whether there is a row), and how many rows on."""
+        ...
+
+
+class Inputs(Places, Protocol):
     """What expressions read, by the names of references."""
 
     @property
@@ -62,10 +71,6 @@ class Inputs(Protocol):
         """The first row of each partition; None where rows before and after are not read."""
         ...
 
-    def place(self, name: str) -> tuple[str | None, int]:
-        """Return the column that a reference reads (None for whether there is a row), and how many rows on."""
-        ...
-
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column by its name."""
         ...
@@ -75,17 +80,30 @@ class Inputs(Protocol):
         ...
 
 
-class RowInputs:
-    """Rows at fixed distances from each row of a table.
+class RowPlaces:
+    """Rows at fixed distances from each row of whatever table.
 
     Attributes:
         items: the references by name.
     """
 
+    def __init__(self, items: Mapping[str, Value | RowExists]) -> None:
+        """Take the references."""
+        self.items = items
+
+    def place(self, name: str) -> tuple[str | None, int]:
+        """Return the table's column that a reference reads, and how many rows on."""
+        item = self.items[name]
+        return (item.column if isinstance(item, Value) else None), item.at.rows
+
+
+class RowInputs(RowPlaces):
+    """Rows at fixed distances from each row of a table."""
+
     def __init__(self, rows: OrderedPartitions, items: Mapping[str, Value | RowExists]) -> None:
         """Take the table, and the references."""
+        super().__init__(items)
         self._rows = rows
-        self.items = items
 
     @property
     def count(self) -> int:
@@ -96,11 +114,6 @@ class RowInputs:
     def starts(self) -> Integers | None:
         """The first row of each partition."""
         return self._rows.starts
-
-    def place(self, name: str) -> tuple[str | None, int]:
-        """Return the table's column that a reference reads, and how many rows on."""
-        item = self.items[name]
-        return (item.column if isinstance(item, Value) else None), item.at.rows
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column of the table."""
@@ -201,10 +214,10 @@ class EngineNodes:
         columns: those that nodes read so far.
     """
 
-    def __init__(self, inputs: Inputs) -> None:
+    def __init__(self, places: Places) -> None:
         """Take what says which column a reference reads."""
         self.columns: list[EngineColumn] = []
-        self._inputs = inputs
+        self._places = places
         self._numbers: dict[tuple[str, str], int] = {}
 
     def node(self, node: Typed) -> CoreNode:
@@ -213,7 +226,7 @@ class EngineNodes:
 
     def _read(self, node: Typed, kind: str) -> CoreNode:
         assert isinstance(node, Reference)  # noqa: S101 - an expression of the engine's has no other nodes
-        column, rows = self._inputs.place(node.name)
+        column, rows = self._places.place(node.name)
         at = (None, False, 0, rows)
         if column is None:
             return ("exists", "BOOLEAN", *at)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.execute.bounded import check_constants
-from rowpattern.sql.expression.nodes import PARAMETER_COLUMN
 from rowpattern.sql.expression.parameters import has_parameter, with_values
-from rowpattern.sql.expression.typed import Computed, Constant, Reference, cast_sql, engine_type, map_leaves
+from rowpattern.sql.expression.typed import Computed, Constant, cast_sql, engine_type, map_leaves
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
 
@@ -98,15 +97,13 @@ def _expression(typed: TypedExpression, values: ParameterValues) -> TypedExpress
         sql = cast_sql(sql, typed.type)
 
     def leaf(node: Typed) -> Typed:
-        if isinstance(node, Reference) and node.name.startswith(PARAMETER_COLUMN):
-            return values.literal(node.name[len(PARAMETER_COLUMN) :], node.type)
         if isinstance(node, Computed) and has_parameter(node.tree):
             inside = with_values(node.tree, values, typed=True)
             if columns_in(inside) or engine_type(node.type) is None:
                 return Computed(node.type, inside)
             # Nothing is left that a row could change.
             return Constant(node.type, cast_sql(sql_of(inside), node.type), changes=True)
-        return node
+        return values.in_place(node)
 
     node = None if typed.node is None else map_leaves(typed.node, leaf)
     return replace(typed, node=node, sql=sql, tree=tree)

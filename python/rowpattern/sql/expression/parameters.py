@@ -19,6 +19,7 @@ from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.expression import typed
 from rowpattern.sql.expression.nodes import (
+    PARAMETER_COLUMN,
     Argument,
     Call,
     Cast,
@@ -175,6 +176,12 @@ class ParameterValues:
         if held is None and value is not None:
             return typed.Constant(kind, sql_of(_node(value)), changes=True)
         return typed.Literal(kind, held)
+
+    def in_place(self, node: typed.Typed) -> typed.Typed:
+        """Return the value of a parameter in the place of the column that stands for it; others stay."""
+        if isinstance(node, typed.Reference) and node.name.startswith(PARAMETER_COLUMN):
+            return self.literal(node.name[len(PARAMETER_COLUMN) :], node.type)
+        return node
 
     def encoded(self) -> Any:
         """Return the values as JSON has them; `decoded` is the other way."""

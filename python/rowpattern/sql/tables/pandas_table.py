@@ -25,6 +25,24 @@ _FEW_OBJECTS = 1000
 _FEW_ROWS = 1 << 16
 
 
+# Types of numbers that the core takes as numpy has them.
+_NUMBER_TYPES = {
+    np.dtype(name): pa.from_numpy_dtype(np.dtype(name))
+    for name in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")
+}
+
+
+def _labels(columns: Any) -> list[Any]:
+    """Return the labels of columns; of pandas 3, which has them as Arrow's, in a tenth of the time that it takes."""
+    if not isinstance(columns.dtype, np.dtype) and type(columns.array).__name__ == "ArrowStringArray":
+        found: list[Any] = pa.array(columns.array).to_pylist()
+        # That stands for NaN.
+        if None not in found:
+            return found
+    labels: list[Any] = columns.tolist()
+    return labels
+
+
 def _is_plain_dtype(dtype: Any) -> bool:
     return type(dtype).__module__.startswith("numpy") and dtype.kind in "iufbM"
 
@@ -36,7 +54,7 @@ class PandasTable(Table):
         """Take the frame; nothing is converted yet."""
         self._frame = frame
         self.kind = "pandas"
-        labels = frame.columns.tolist()
+        labels = _labels(frame.columns)
         self.names = list(map(str, labels))
         self.rows = len(frame)
         self._labels = labels
@@ -46,6 +64,12 @@ class PandasTable(Table):
         self._series: dict[str, Any] = {}
         self._placed: dict[str, pa.ChunkedArray | None] = {}
         check_names(self.names)
+
+    def few(self, name: str) -> tuple[Any, pa.DataType]:
+        """Return a column as a numpy array of numbers, or as Arrow's; see `Table`."""
+        values = self._plain(name)
+        kind = None if values is None else _NUMBER_TYPES.get(values.dtype)
+        return super().few(name) if kind is None else (values, kind)
 
     def texts(self, name: str) -> pa.ChunkedArray | None:
         """Return a column of Python texts that are only compared with others, by their places in memory."""
@@ -163,6 +187,10 @@ class PandasTable(Table):
     def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
         """Return nothing: pandas' dtypes say everything."""
         return None
+
+    def gives_as_computed(self, name: str) -> bool:
+        """Say whether a column has numbers of numpy's; see `Table`."""
+        return self._plain(name) is not None
 
     def like(self, frame: Any) -> Any:
         """Return a frame as the class of frame that this table came from."""

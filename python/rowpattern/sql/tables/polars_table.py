@@ -13,8 +13,16 @@ from rowpattern.sql.tables.table import Table, check_names, checked
 __all__ = ["PolarsTable", "check_no_objects", "is_wide"]
 
 # Types of Polars' that Arrow has too.
-_POLARS_NUMBERS = frozenset({"Boolean", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"})
-_POLARS_NUMBERS |= {"Float32", "Float64"}
+_POLARS_NUMBERS = {
+    "Boolean": pa.bool_(),
+    **{
+        f"{kind}{bits}": pa.type_for_alias(f"{kind}{bits}".lower())
+        for kind in ("Int", "UInt")
+        for bits in (8, 16, 32, 64)
+    },
+    "Float32": pa.float32(),
+    "Float64": pa.float64(),
+}
 
 
 class PolarsTable(Table):
@@ -29,6 +37,12 @@ class PolarsTable(Table):
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._views: dict[str, pa.ChunkedArray] = {}
         check_names(self.names)
+
+    def few(self, name: str) -> tuple[Any, pa.DataType]:
+        """Return a column of numbers as Polars has it, or as Arrow's; see `Table`."""
+        series = self._frame.get_column(name)
+        kind = _POLARS_NUMBERS.get(type(series.dtype).__name__)
+        return super().few(name) if kind is None else (series, kind)
 
     def _text_views(self, name: str) -> pa.ChunkedArray | None:
         series = self._frame.get_column(name)
@@ -80,6 +94,10 @@ class PolarsTable(Table):
     def metadata(self, name: str) -> dict[bytes, bytes] | None:  # noqa: ARG002 - its types say everything
         """Return nothing: Polars' types say everything."""
         return None
+
+    def gives_as_computed(self, name: str) -> bool:  # noqa: ARG002 - Polars has types of its own of all that is computed
+        """Say that it has; see `Table`."""
+        return True
 
     def like(self, frame: Any) -> Any:
         """Return a frame as the class of frame that this table came from."""

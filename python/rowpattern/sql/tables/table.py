@@ -76,6 +76,15 @@ class Table:
             self._columns[name] = found
         return found
 
+    def few(self, name: str) -> tuple[Any, pa.DataType]:
+        """Return a column of few rows as `FewRows` takes it, and its type as of `column`.
+
+        Raises:
+            RowsError: as for `column`.
+        """
+        found = self.column(name)
+        return found, found.type
+
     def texts(self, name: str) -> pa.ChunkedArray | None:
         """Return a column of texts that are only compared with others, not checked and in whatever encoding it has.
 
@@ -163,6 +172,11 @@ class Table:
         """Return values of a column in the form that the column had; None where they are in it already."""
         kind = self._schema.field(name).type
         return values.cast(kind) if is_view(kind) else None
+
+    def gives_as_computed(self, name: str) -> bool:
+        """Say whether an answer has values of a column of few rows as `FewRows` gives them."""
+        field = self._schema.field(name)
+        return not (is_view(field.type) or field.metadata)
 
     def like(self, frame: Any) -> Any:
         """Return a frame of pandas or Polars as the class of frame that this table came from."""
@@ -252,7 +266,9 @@ class RelationTable(Table):
 
 def check_names(names: list[str]) -> None:
     """Raise `QueryError` when two columns have the same name, or one has a name that is none."""
-    for name in names:
-        check_name(name, "column")
+    together = "".join(names)
+    if not together.isascii() or "\0" in together:
+        for name in names:
+            check_name(name, "column")
     if (twice := named_twice(names)) is not None:
         raise QueryError(f"the table has two columns {twice}; give each a name of its own")

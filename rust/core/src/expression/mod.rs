@@ -84,6 +84,7 @@ pub(crate) use output::{Builder, Built};
 pub use registry::is_native;
 pub use request::{Answers, Argument, NoAnswers, Request};
 pub use row_context::{RowContext, Surroundings};
+pub(crate) use row_symbols::conditions_of_rows;
 pub use row_symbols::{Before, RowCondition, SymbolsError, keep_conditions};
 pub use text_column::{TextColumn, TextOffsets};
 pub use text_symbols::{TextRows, keep_text_conditions};

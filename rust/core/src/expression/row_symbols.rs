@@ -225,6 +225,16 @@ pub fn keep_conditions(
     error.map_or(Ok(()), Err)
 }
 
+/// Says of some rows of a table which conditions hold there; the piece has as many rows.
+pub(crate) fn conditions_of_rows(
+    table: &ColumnTable<'_>,
+    rows: Range<usize>,
+    conditions: &[RowCondition],
+    piece: &mut SymbolsPiece<'_>,
+) -> Result<(), SymbolsError> {
+    TableRows { table: 0, rows, place: 0 }.keep(table, conditions, Before::Nothing, piece, &mut [false; BATCH_ROWS])
+}
+
 impl TableRows {
     fn keep(
         &self,

@@ -1,6 +1,6 @@
 //! What the transducer finds in a block of rows, as bits, and the positions of these bits.
 
-use super::groups::{GroupItem, GroupItems, UNKNOWN_STATE};
+use super::groups::{GroupItem, GroupItems, UNKNOWN_ITEM, UNKNOWN_STATE};
 use super::sink::Block;
 
 /// The most rows of a block; a power of two.
@@ -10,6 +10,18 @@ const WORDS: usize = ROWS_A_BLOCK / 64;
 const ROWS_AT_ONCE: usize = 4;
 /// Positions are written in eights, of which fewer may count: how many bits a word has cannot be guessed.
 const POSITIONS_AT_ONCE: usize = 8;
+/// How many chains of groups are followed side by side, a power of two; and the least groups of a chain that are worth it.
+const CHAINS: usize = 4;
+const LEAST_CHAIN: usize = 32;
+/// The most rows of such a chain.
+const ROWS_A_CHAIN: usize = ROWS_A_BLOCK / CHAINS;
+
+/// What a chain finds that is followed beside the first one.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    variables: [u8; ROWS_A_CHAIN + ROWS_AT_ONCE],
+    matched: usize,
+}
 
 /// A block of rows, and what is found in it.
 #[derive(Debug)]
@@ -18,6 +30,8 @@ pub struct Collected {
     variables: [u8; ROWS_A_BLOCK + ROWS_AT_ONCE],
     excluded: [u8; ROWS_A_BLOCK + ROWS_AT_ONCE],
     matched: usize,
+    /// The first of them has no variables, as these stand in their place.
+    beside: [Beside; CHAINS],
     /// Of each group's item.
     flags: [u16; ROWS_A_BLOCK],
     groups: usize,
@@ -46,6 +60,7 @@ impl Collected {
             variables: [0; ROWS_A_BLOCK + ROWS_AT_ONCE],
             excluded: [0; ROWS_A_BLOCK + ROWS_AT_ONCE],
             matched: 0,
+            beside: [Beside { variables: [0; ROWS_A_CHAIN + ROWS_AT_ONCE], matched: 0 }; CHAINS],
             flags: [0; ROWS_A_BLOCK],
             groups: 0,
             begins: [0; WORDS],
@@ -73,7 +88,105 @@ impl Collected {
     /// Adds groups, by their numbers, as far as their items are known. Gives how many were added, and the state behind them.
     ///
     /// `VARIABLES`: whether matched rows are wanted; `EXCLUDED`: whether it is wanted which of them stand in an exclusion.
+    ///
+    /// Groups are followed in chains side by side, as a look-up waits for the one before it in its chain only. The first chain begins
+    /// with the true state; the state before each other one is guessed from some groups before it. A chain whose guess was wrong is
+    /// followed once more.
     pub fn follow<const VARIABLES: bool, const EXCLUDED: bool>(
+        &mut self,
+        items: GroupItems<'_>,
+        numbers: &[u16],
+        state: usize,
+    ) -> (usize, usize) {
+        let length = numbers.len() / CHAINS;
+        if EXCLUDED || length < LEAST_CHAIN {
+            return self.follow_chain::<VARIABLES, EXCLUDED>(items, numbers, state);
+        }
+        // What does not divide is added before.
+        let (before, numbers) = numbers.split_at(numbers.len() - CHAINS * length);
+        let (mut done, mut state) = self.follow_chain::<VARIABLES, EXCLUDED>(items, before, state);
+        if done < before.len() {
+            return (done, state);
+        }
+        let guesses =
+            std::array::from_fn(|chain| if chain == 0 { Some(state) } else { items.guess(&numbers[..chain * length]) });
+        let (followed, states) = self.follow_chains::<VARIABLES>(items, numbers, guesses);
+        // The first chain has gone so far.
+        (self.groups, self.matched) = (self.groups + followed, self.matched + self.beside[0].matched);
+        (done, state) = (done + followed, states[0]);
+        if followed < length {
+            let (more, behind) = self.follow_chain::<VARIABLES, EXCLUDED>(items, &numbers[followed..], state);
+            return (done + more, behind);
+        }
+        for (chain, numbers) in numbers.chunks_exact(length).enumerate().skip(1) {
+            if guesses[chain] == Some(state) {
+                let beside = &self.beside[chain];
+                // Whole words are copied, of which fewer may count.
+                self.variables[self.matched..self.matched + beside.matched]
+                    .copy_from_slice(&beside.variables[..beside.matched]);
+                (self.groups, self.matched) = (self.groups + length, self.matched + beside.matched);
+                (done, state) = (done + length, states[chain]);
+                continue;
+            }
+            let (more, behind) = self.follow_chain::<VARIABLES, EXCLUDED>(items, numbers, state);
+            (done, state) = (done + more, behind);
+            if more < length {
+                break;
+            }
+        }
+        (done, state)
+    }
+
+    /// Follows chains of the same length, from these states on, until an item is not known. Gives how many groups of each were
+    /// followed, and the states behind them.
+    fn follow_chains<const VARIABLES: bool>(
+        &mut self,
+        items: GroupItems<'_>,
+        numbers: &[u16],
+        guesses: [Option<usize>; CHAINS],
+    ) -> (usize, [usize; CHAINS]) {
+        let length = numbers.len() / CHAINS;
+        let mut states = guesses.map(Option::unwrap_or_default);
+        let mut matched = [0; CHAINS];
+        let mut followed = 0;
+        if guesses.contains(&None) {
+            self.beside[0].matched = 0;
+            return (0, states);
+        }
+        let flags = &mut self.flags[self.groups..self.groups + CHAINS * length];
+        let (first, beside) = (&mut self.variables, &mut self.beside);
+        while followed < length {
+            let found: [GroupItem; CHAINS] = std::array::from_fn(|chain| {
+                items.of_group(numbers[chain * length + followed]).get(states[chain]).copied().unwrap_or(UNKNOWN_ITEM)
+            });
+            if found.iter().any(|item| item.state == UNKNOWN_STATE) {
+                break;
+            }
+            for (chain, item) in found.iter().enumerate() {
+                states[chain] = usize::from(item.state);
+                flags[chain * length + followed] = item.flags;
+                if VARIABLES {
+                    // The masks never change a place; they spare tests.
+                    let variables = item.variables.to_le_bytes();
+                    if chain == 0 {
+                        let at = (self.matched + matched[0]) & (ROWS_A_BLOCK - 1);
+                        first[at..at + ROWS_AT_ONCE].copy_from_slice(&variables);
+                    } else {
+                        let at = matched[chain] & (ROWS_A_CHAIN - 1);
+                        beside[chain].variables[at..at + ROWS_AT_ONCE].copy_from_slice(&variables);
+                    }
+                    matched[chain] += item.matched();
+                }
+            }
+            followed += 1;
+        }
+        for (beside, matched) in beside.iter_mut().zip(matched) {
+            beside.matched = matched;
+        }
+        (followed, states)
+    }
+
+    fn follow_chain<const VARIABLES: bool, const EXCLUDED: bool>(
         &mut self,
         items: GroupItems<'_>,
         numbers: &[u16],

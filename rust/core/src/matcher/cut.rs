@@ -11,6 +11,8 @@
 //! Most patterns forget what lies a few rows back, so a cut is found within some hundred rows. Those that do not (`(A B)*` on
 //! rows that go on so forever) are matched in one morsel.
 
+use std::ops::Range;
+
 use super::context::Context;
 use super::group_symbols::MOST_ROWS;
 use super::morsels::{Morsel, StateBefore};
@@ -127,28 +129,10 @@ fn cut_near(
     reach: usize,
     before: usize,
 ) -> Result<Option<Known>, Unknown> {
-    let Context { automaton, symbols, .. } = *context;
+    let automaton = context.automaton;
     let rows_a_look = context.tables.rows_a_look();
-    let tables = &mut *context.tables;
     let (low, high) = (begin.max(wanted - reach.min(wanted)), end.min(wanted + 2 * reach));
-    let (mut least, mut most) =
-        if high == end { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
-    // The sets of the rows from `low` on, as far as they are known.
-    let mut sets = vec![None; high - low];
-    for row in (low..high).rev() {
-        if (high - row).is_multiple_of(rows_a_look) {
-            context.check()?;
-        }
-        let tables = &mut *context.tables;
-        let same = least == most;
-        most = tables.step_to(automaton, most, symbols.code(row))?;
-        least = if same { most } else { tables.step_to(automaton, least, symbols.code(row))? };
-        if least == most {
-            sets[row - low] = Some(most);
-        }
-    }
-    // Once both are the same they stay so, going down.
-    let sets: Vec<u32> = sets.into_iter().map_while(|set| set).collect();
+    let sets = known_sets(context, low..high, high == end)?;
     let is_first = low == begin;
     let mut states: Vec<usize> = if is_first { vec![outside(automaton)] } else { (0..=outside(automaton)).collect() };
     let (mut steps, mut steps_before_look) = (0, 0);
@@ -175,6 +159,70 @@ fn cut_near(
         }
     }
     Ok(None)
+}
+
+/// The sets of rows from the first of these on, as far as these rows alone say them, or that the last of them ends a partition.
+fn known_sets(context: &mut Context<'_>, rows: Range<usize>, end_partition: bool) -> Result<Vec<u32>, Unknown> {
+    let Context { automaton, symbols, .. } = *context;
+    let rows_a_look = context.tables.rows_a_look();
+    let tables = &mut *context.tables;
+    let (mut least, mut most) =
+        if end_partition { (END, END) } else { (nothing(automaton, tables), all(automaton, tables)) };
+    let mut sets = vec![None; rows.len()];
+    for row in rows.clone().rev() {
+        if (rows.end - row).is_multiple_of(rows_a_look) {
+            context.check()?;
+        }
+        let tables = &mut *context.tables;
+        let same = least == most;
+        most = tables.step_to(automaton, most, symbols.code(row))?;
+        least = if same { most } else { tables.step_to(automaton, least, symbols.code(row))? };
+        if least == most {
+            sets[row - rows.start] = Some(most);
+        }
+    }
+    // Once both are the same they stay so, going down.
+    Ok(sets.into_iter().map_while(|set| set).collect())
+}
+
+/// The set of the first of these rows, which are of one partition; None where rows behind them decide about it, or tables get full.
+///
+/// `end_partition`: the last of them is the partition's last.
+pub fn set_of_row(
+    context: &mut Context<'_>,
+    rows: Range<usize>,
+    end_partition: bool,
+) -> Result<Option<Box<[u64]>>, Stopped> {
+    match known_sets(context, rows, end_partition) {
+        Ok(sets) => Ok(sets.first().map(|&set| Box::from(context.tables.set(set)))),
+        Err(Unknown::Full(full)) => {
+            context.tables.make_room(full);
+            Ok(None)
+        }
+        Err(Unknown::Stopped(reason)) => Err(reason),
+    }
+}
+
+/// A row at which rows are cut: the row, the state before it, and its set.
+pub type CutRow = (usize, StateBefore, Box<[u64]>);
+
+/// A row around one of a partition's where both passes are known, whole groups behind row 0; None where there is none near.
+///
+/// Args: the partition's first row, and the one behind its last; the row; and how many rows before it are looked at.
+pub fn cut_around(
+    context: &mut Context<'_>,
+    partition: (usize, usize),
+    wanted: usize,
+    reach: usize,
+) -> Result<Option<CutRow>, Stopped> {
+    match cut_near(context, partition, wanted, reach, 0) {
+        Ok(found) => Ok(found.map(|(row, state, set)| (row, StateBefore::State(state), set))),
+        Err(Unknown::Full(full)) => {
+            context.tables.make_room(full);
+            Ok(None)
+        }
+        Err(Unknown::Stopped(reason)) => Err(reason),
+    }
 }
 
 /// No position.

@@ -63,6 +63,9 @@ impl GroupItem {
     }
 }
 
+/// An item that is not known yet.
+pub const UNKNOWN_ITEM: GroupItem = GroupItem { state: UNKNOWN_STATE, flags: 0, variables: 0 };
+
 /// The items of groups.
 #[derive(Debug, Clone, Copy)]
 pub struct GroupItems<'g> {
@@ -70,7 +73,20 @@ pub struct GroupItems<'g> {
     states: usize,
 }
 
+/// How many groups before a place say which state is before it, in most cases.
+const GROUPS_TO_GUESS: usize = 8;
+
 impl<'g> GroupItems<'g> {
+    /// The state behind groups, as the last of them say it where no match reaches over them; None where their items are not known.
+    pub fn guess(self, numbers: &[u16]) -> Option<usize> {
+        let outside = self.states.checked_sub(1)?;
+        let last = numbers.get(numbers.len().saturating_sub(GROUPS_TO_GUESS)..).unwrap_or_default();
+        last.iter().try_fold(outside, |state, &number| {
+            let item = self.of_group(number).get(state).filter(|item| item.state != UNKNOWN_STATE)?;
+            Some(usize::from(item.state))
+        })
+    }
+
     /// The items of a group by state; empty where none is known.
     #[inline]
     pub fn of_group(self, group: u16) -> &'g [GroupItem] {
@@ -81,6 +97,10 @@ impl<'g> GroupItems<'g> {
 
 /// There is room for so many sets at least.
 const LEAST_SET_BITS: u32 = 3;
+
+/// How many chains of groups the backward pass follows side by side, and the least groups of a chain that are worth it.
+const CHAINS: usize = 4;
+const LEAST_CHAIN: usize = 32;
 
 /// The sets of a group's rows, in order, and which of the rows begin a partition, as bits.
 pub type RowSets = ([u16; MOST_ROWS], u8);
@@ -219,7 +239,7 @@ impl Groups {
     pub fn set_item(&mut self, group: u16, state: usize, item: GroupItem) {
         let least = self.rows.len() * self.states;
         if self.items.len() < least {
-            self.items.resize(least, GroupItem { state: UNKNOWN_STATE, flags: 0, variables: 0 });
+            self.items.resize(least, UNKNOWN_ITEM);
         }
         self.items[usize::from(group) * self.states + state] = item;
     }
@@ -249,10 +269,63 @@ impl Groups {
         self.descend_symbols(|at| self.symbols.get_wide(codes[at], borders[at]), &mut numbers[..codes.len()], set)
     }
 
+    /// Goes down in chains side by side, as a look-up waits for the one before it in its chain only.
+    ///
+    /// The topmost chain begins with the true set. The others begin with a guess, and nearly always come to the true sets within
+    /// some groups, as patterns forget what lies far behind. So in the end, each chain's first groups are computed once more, down
+    /// to one that is what it was: all below it is then right.
     #[inline]
     fn descend_symbols(&self, symbol: impl Fn(usize) -> usize, numbers: &mut [u16], set: &mut u32) -> usize {
+        let length = numbers.len() / CHAINS;
+        if length < LEAST_CHAIN {
+            return self.descend_chain(symbol, 0, numbers, set);
+        }
+        // What does not divide is of the topmost chain.
+        let top = (CHAINS - 1) * length;
+        let left = self.descend_chain(|at| symbol(top + at), length, &mut numbers[top..], set);
+        if left > length {
+            return top + left;
+        }
+        let (guess, mut sets) = (*set, [*set; CHAINS]);
+        for at in (0..length).rev() {
+            let steps: [GroupStep; CHAINS] =
+                std::array::from_fn(|chain| self.step(symbol(chain * length + at), sets[chain]));
+            if steps.iter().any(|step| step.group == UNKNOWN_GROUP) {
+                // Only true sets may fill the tables.
+                *set = sets[CHAINS - 1];
+                return self.descend_chain(symbol, 0, &mut numbers[..=top + at], set);
+            }
+            for (chain, step) in steps.iter().enumerate() {
+                numbers[chain * length + at] = step.group;
+                sets[chain] = u32::from(step.set);
+            }
+        }
+        let mut from = sets[CHAINS - 1];
+        for chain in (0..CHAINS - 1).rev() {
+            let first = chain * length;
+            if from != guess {
+                let is_known = self.mend_chain(|at| symbol(first + at), &mut numbers[first..first + length], &mut from);
+                match is_known {
+                    Mended::All => {}
+                    Mended::Joined => from = sets[chain],
+                    Mended::Unknown(left) => {
+                        *set = from;
+                        return first + left;
+                    }
+                }
+                continue;
+            }
+            from = sets[chain];
+        }
+        *set = from;
+        0
+    }
+
+    /// Goes down to the group `to`, one group after another. Gives how many groups are left, those below `to` too.
+    #[inline]
+    fn descend_chain(&self, symbol: impl Fn(usize) -> usize, to: usize, numbers: &mut [u16], set: &mut u32) -> usize {
         let mut from = *set;
-        for at in (0..numbers.len()).rev() {
+        for at in (to..numbers.len()).rev() {
             let step = self.step(symbol(at), from);
             if step.group == UNKNOWN_GROUP {
                 *set = from;
@@ -262,8 +335,33 @@ impl Groups {
             from = u32::from(step.set);
         }
         *set = from;
-        0
+        to
     }
+
+    /// Computes a chain once more, down to a group that has the right number.
+    fn mend_chain(&self, symbol: impl Fn(usize) -> usize, numbers: &mut [u16], set: &mut u32) -> Mended {
+        for (at, number) in numbers.iter_mut().enumerate().rev() {
+            let step = self.step(symbol(at), *set);
+            if step.group == UNKNOWN_GROUP {
+                return Mended::Unknown(at + 1);
+            }
+            if *number == step.group {
+                return Mended::Joined;
+            }
+            (*number, *set) = (step.group, u32::from(step.set));
+        }
+        Mended::All
+    }
+}
+
+/// What came of a chain that was computed once more.
+enum Mended {
+    /// All its numbers have changed.
+    All,
+    /// From a group on it is what it was.
+    Joined,
+    /// So many groups are left, as a step is not known.
+    Unknown(usize),
 }
 
 fn hash_of((sets, firsts): &RowSets) -> u64 {

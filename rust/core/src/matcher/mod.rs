@@ -66,7 +66,7 @@ pub use backward::BackwardPass;
 pub use chosen::ChosenPass;
 pub use compiled::{Compiled, number_of};
 pub use context::{Context, SinceLook};
-pub use cut::cut_into_morsels;
+pub use cut::{cut_around, cut_into_morsels, set_of_row};
 pub use end_variables::EndVariables;
 pub use error::SearchError;
 pub use forward::ForwardPass;

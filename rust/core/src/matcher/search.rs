@@ -104,7 +104,8 @@ impl<'s> Search<'s> {
     pub fn run<S: Sink>(self, skip: Skip, sink: impl Fn(usize, &Budget) -> S + Sync, tick: &mut Tick<'_>) -> Ended<S> {
         if transducer::serves(&self.compiled.automaton, skip) {
             return self.over_morsels(Cuts::Inside, sink, tick, |context, partitions, morsel, sink| {
-                Ok(transducer::run(context, partitions, morsel, sink)?)
+                transducer::run(context, partitions, morsel, sink)?;
+                Ok(())
             });
         }
         self.run_with(|| ForwardPass::new::<S>(skip), sink, tick)

@@ -21,7 +21,7 @@ use crate::rows::{Partitions, Skip};
 const ROWS_AT_ONCE: usize = 1 << 18;
 
 /// Patterns that are used on fewer rows do not keep the buffer of a block.
-const ROWS_TO_KEEP: usize = 1 << 16;
+const ROWS_TO_KEEP: usize = 1 << 15;
 
 /// Whether this pass can do a search.
 pub fn serves(automaton: &Automaton, skip: Skip) -> bool {
@@ -29,13 +29,13 @@ pub fn serves(automaton: &Automaton, skip: Skip) -> bool {
 }
 
 /// Finds the matches of a morsel, skipping past the last row of each. A match that reaches over the morsel's end is
-/// begun in it and ended in the next.
+/// begun in it and ended in the next. Gives the state behind the morsel's last row.
 pub fn run<S: Sink>(
     context: &mut Context<'_>,
     partitions: &Partitions,
     morsel: &Morsel,
     sink: &mut S,
-) -> Result<(), Stopped> {
+) -> Result<usize, Stopped> {
     let rows = morsel.high - morsel.low;
     let kept = context.tables.scratch.collected.take();
     let keeps = kept.is_some() || rows >= ROWS_TO_KEEP;
@@ -59,7 +59,7 @@ pub fn run<S: Sink>(
     if keeps {
         context.tables.scratch.collected = Some(pass.collected);
     }
-    ended
+    ended.map(|()| pass.state)
 }
 
 struct TransducerPass<'p> {

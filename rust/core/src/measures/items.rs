@@ -101,6 +101,13 @@ impl MatchItems {
         Ok(items)
     }
 
+    /// Some matches, each of which is an item, of a table with so many rows; and their one morsel.
+    pub(super) fn of_piece(matches: usize, rows: usize) -> (Self, ItemMorsel) {
+        let all = 0..matches;
+        let morsel = ItemMorsel { matches: all.clone(), items: all, ..ItemMorsel::default() };
+        (Self { shown: ShownItems::Matches, rows, morsels: Vec::new(), first_row: None }, morsel)
+    }
+
     fn of_matches(mut self, found: &FoundMatches<'_>, budget: &Budget, tick: &mut Tick<'_>) -> Result<Self, Stopped> {
         let (mut morsel, mut place) = (ItemMorsel::default(), 0);
         while morsel.matches.start < found.len() {

@@ -41,28 +41,36 @@ impl MappedTo {
             bytes
         });
         // Rows of other matches follow.
-        self.marks_of(bytes) & u64::MAX.checked_shr(8 * ROWS_A_WORD.saturating_sub(rows) as u32).unwrap_or(0)
+        self.marks_of::<false>(bytes) & u64::MAX.checked_shr(8 * ROWS_A_WORD.saturating_sub(rows) as u32).unwrap_or(0)
     }
 
-    /// As [`Self::marks`], of these rows.
+    /// Whether the set has one variable, or none.
+    pub fn is_small(&self) -> bool {
+        self.more_words.is_empty()
+    }
+
+    /// As [`Self::marks`], of these rows; `SMALL`: where [`Self::is_small`].
     #[inline]
-    fn marks_of(&self, bytes: [u8; ROWS_A_WORD]) -> u64 {
+    fn marks_of<const SMALL: bool>(&self, bytes: [u8; ROWS_A_WORD]) -> u64 {
         let bytes = u64::from_le_bytes(bytes);
         // The highest bit of each byte that is 0.
         let zeros = |differs: u64| !((differs & LOW).wrapping_add(LOW) | differs | LOW);
         let mut marks = zeros(bytes ^ self.word) & self.kept;
-        for word in &self.more_words {
-            marks |= zeros(bytes ^ word);
+        if !SMALL {
+            for word in &self.more_words {
+                marks |= zeros(bytes ^ word);
+            }
         }
         marks
     }
 
-    /// The place of the first row that is mapped, among `rows` rows whose variables begin at `place`.
+    /// The place of the first row that is mapped, among `rows` rows whose variables begin at `place`; `SMALL`: where
+    /// [`Self::is_small`].
     #[inline]
-    pub fn first(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
+    pub fn first<const SMALL: bool>(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
         // Of most matches it is among the first eight rows.
         if let Some(bytes) = all.get(place..).and_then(|rest| rest.first_chunk()) {
-            let marks = self.marks_of(*bytes);
+            let marks = self.marks_of::<SMALL>(*bytes);
             // The highest bit spares the processor a test for no bits, and does not change where the first mark is.
             let before = (marks | 1 << 63).trailing_zeros() as usize / 8;
             if marks != 0 && before < rows {
@@ -87,10 +95,10 @@ impl MappedTo {
 
     /// As [`Self::first`], of the last one.
     #[inline]
-    pub fn last(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
+    pub fn last<const SMALL: bool>(&self, all: &[u8], place: usize, rows: usize) -> Option<usize> {
         // Of most matches it is among the last eight rows.
         if let Some(bytes) = all.get(..place + rows).and_then(|before| before.last_chunk()) {
-            let marks = self.marks_of(*bytes);
+            let marks = self.marks_of::<SMALL>(*bytes);
             let behind = (marks | 1).leading_zeros() as usize / 8;
             if marks != 0 && behind < rows {
                 return Some(rows - 1 - behind);
@@ -174,8 +182,12 @@ mod tests {
                 for rows in 0..=(all.len() - place).min(30) {
                     let places: Vec<usize> = (0..rows).filter(|at| set.contains(&all[place + at])).collect();
                     assert_eq!(mapped.count(&all, place, rows), places.len());
-                    assert_eq!(mapped.first(&all, place, rows), places.first().copied());
-                    assert_eq!(mapped.last(&all, place, rows), places.last().copied());
+                    assert_eq!(mapped.first::<false>(&all, place, rows), places.first().copied());
+                    assert_eq!(mapped.last::<false>(&all, place, rows), places.last().copied());
+                    if mapped.is_small() {
+                        assert_eq!(mapped.first::<true>(&all, place, rows), places.first().copied());
+                        assert_eq!(mapped.last::<true>(&all, place, rows), places.last().copied());
+                    }
                     for offset in 0..=places.len() {
                         assert_eq!(mapped.nth(&all, place, rows, offset), places.get(offset).copied());
                         let back = places.iter().nth_back(offset).copied();

@@ -125,11 +125,13 @@ impl Navigator {
                     };
                 }
                 let all = found.variables;
-                match (first, offset) {
-                    (true, 0) => extend!(|place, length| mapped.first(all, place, length)),
-                    (false, 0) => extend!(|place, length| mapped.last(all, place, length)),
-                    (true, _) => extend!(|place, length| mapped.nth(all, place, length, offset)),
-                    (false, _) => extend!(|place, length| mapped.nth_back(all, place, length, offset)),
+                match (first, offset, mapped.is_small()) {
+                    (true, 0, true) => extend!(|place, length| mapped.first::<true>(all, place, length)),
+                    (false, 0, true) => extend!(|place, length| mapped.last::<true>(all, place, length)),
+                    (true, 0, false) => extend!(|place, length| mapped.first::<false>(all, place, length)),
+                    (false, 0, false) => extend!(|place, length| mapped.last::<false>(all, place, length)),
+                    (true, ..) => extend!(|place, length| mapped.nth(all, place, length, offset)),
+                    (false, ..) => extend!(|place, length| mapped.nth_back(all, place, length, offset)),
                 }
                 self.last = (block.matches.end.wrapping_sub(1), rows.last().copied().unwrap_or(ABSENT));
             }

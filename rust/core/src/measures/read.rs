@@ -126,15 +126,16 @@ pub fn read_items(
     columns.collect()
 }
 
+/// What is read of a block.
 #[derive(Default)]
-struct BlockNumbers {
-    numbers: Vec<usize>,
+pub(super) struct BlockNumbers {
+    pub numbers: Vec<usize>,
     /// As rows of the table.
     rows: Vec<usize>,
 }
 
 /// A column that is read at the items' own rows, which follow one another.
-struct RowRun {
+pub(super) struct RowRun {
     /// The number of the read.
     read: usize,
     /// The row of the first item.
@@ -142,14 +143,14 @@ struct RowRun {
 }
 
 /// What is read of one reference.
-struct Group {
-    reference: Reference,
+pub(super) struct Group {
+    pub reference: Reference,
     /// The numbers of reads, those of the table's rows last.
     reads: Vec<(usize, bool)>,
 }
 
 impl Group {
-    fn add(
+    pub fn add(
         &self,
         takers: &mut [Taker<'_>],
         order: Option<RowNumbers<'_>>,
@@ -175,7 +176,7 @@ impl Group {
 }
 
 /// Reads of rows that follow one another, and the others by their references.
-fn grouped(reads: &[ItemRead<'_>], items: &MatchItems, rows: &OrderedRows<'_>) -> (Vec<RowRun>, Vec<Group>) {
+pub(super) fn grouped(reads: &[ItemRead<'_>], items: &MatchItems, rows: &OrderedRows<'_>) -> (Vec<RowRun>, Vec<Group>) {
     let (mut runs, mut groups): (Vec<RowRun>, Vec<Group>) = (Vec::new(), Vec::new());
     for (number, read) in reads.iter().enumerate() {
         let is_in_place = rows.order.is_none() || !read.through_order;

@@ -3,7 +3,7 @@
 use super::columns::{ChunkValues, ChunkedColumn};
 use super::takers::{FixedTaker, MorselTaken, NumberTaker, Taker};
 use super::texts::{TextPiece, TextTaker};
-use crate::budget::{Budget, Stopped};
+use crate::budget::{Budget, Stopped, Tick};
 use crate::expression::{Bitmap, Bits, Validity};
 
 /// What a column of the answer is made of, where a reference gives numbers.
@@ -66,6 +66,91 @@ impl TakenValues {
             Some(ChunkValues::Small(..)) => Self::Small(Vec::new()),
             Some(ChunkValues::Large(..)) => Self::Large(Vec::new()),
         })
+    }
+
+    /// An empty column, with room for so many items where the budget has it; it grows.
+    pub(super) fn empty(output: &ReadOutput<'_>, expected: usize, budget: &Budget) -> Self {
+        match output.values() {
+            None if matches!(output, ReadOutput::Numbers) => Self::Numbers(budget.room(expected)),
+            None | Some(ChunkValues::Bits(_)) => Self::Bits(Bits::default().finish()),
+            Some(ChunkValues::W1(_)) => Self::W1(budget.room(expected)),
+            Some(ChunkValues::W2(_)) => Self::W2(budget.room(expected)),
+            Some(ChunkValues::W4(_)) => Self::W4(budget.room(expected)),
+            Some(ChunkValues::W8(_)) => Self::W8(budget.room(expected)),
+            Some(ChunkValues::W16(_)) => Self::W16(budget.room(expected)),
+            Some(ChunkValues::Bytes(_, width)) => Self::Bytes(budget.room(expected.saturating_mul(*width)), *width),
+            Some(ChunkValues::Small(..)) => Self::Small(Vec::new()),
+            Some(ChunkValues::Large(..)) => Self::Large(Vec::new()),
+        }
+    }
+
+    /// Makes room for so many items more, which are to be written. Bits and texts grow when they are.
+    pub(super) fn grow(&mut self, items: usize, budget: &Budget) -> Result<(), Stopped> {
+        fn grow<T: Copy + Default>(values: &mut Vec<T>, items: usize, budget: &Budget) -> Result<(), Stopped> {
+            budget.reserve(values, items)?;
+            values.resize(values.len() + items, T::default());
+            Ok(())
+        }
+        match self {
+            Self::W1(values) => grow(values, items, budget),
+            Self::W2(values) => grow(values, items, budget),
+            Self::W4(values) => grow(values, items, budget),
+            Self::W8(values) => grow(values, items, budget),
+            Self::W16(values) => grow(values, items, budget),
+            Self::Numbers(values) => grow(values, items, budget),
+            Self::Bytes(values, width) => grow(values, items.saturating_mul(*width), budget),
+            Self::Bits(_) | Self::Small(_) | Self::Large(_) => Ok(()),
+        }
+    }
+
+    /// Adds what another part of the same column has; what is not written here comes with what its morsels gave.
+    pub(super) fn append(&mut self, next: Self, budget: &Budget, tick: &mut Tick<'_>) -> Result<(), Stopped> {
+        match (self, next) {
+            (Self::W1(values), Self::W1(next)) | (Self::Bytes(values, _), Self::Bytes(next, _)) => {
+                budget.append(values, next, tick)
+            }
+            (Self::W2(values), Self::W2(next)) => budget.append(values, next, tick),
+            (Self::W4(values), Self::W4(next)) => budget.append(values, next, tick),
+            (Self::W8(values), Self::W8(next)) => budget.append(values, next, tick),
+            (Self::W16(values), Self::W16(next)) => budget.append(values, next, tick),
+            (Self::Numbers(values), Self::Numbers(next)) => budget.append(values, next, tick),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives room back that was not needed, where it is much.
+    pub(super) fn trim(&mut self) {
+        fn trim<T>(values: &mut Vec<T>) {
+            if values.len() < values.capacity() - values.capacity() / 4 {
+                values.shrink_to_fit();
+            }
+        }
+        match self {
+            Self::W1(values) | Self::Bytes(values, _) => trim(values),
+            Self::W2(values) => trim(values),
+            Self::W4(values) => trim(values),
+            Self::W8(values) => trim(values),
+            Self::W16(values) => trim(values),
+            Self::Numbers(values) => trim(values),
+            Self::Bits(_) | Self::Small(_) | Self::Large(_) => {}
+        }
+    }
+
+    /// What writes the last so many values.
+    pub(super) fn last_taker<'t>(&'t mut self, output: &ReadOutput<'t>, items: usize) -> Option<Taker<'t>> {
+        let before = |values: usize| values.saturating_sub(items);
+        let first = match self {
+            Self::W1(values) => before(values.len()),
+            Self::W2(values) => before(values.len()),
+            Self::W4(values) => before(values.len()),
+            Self::W8(values) => before(values.len()),
+            Self::W16(values) => before(values.len()),
+            Self::Numbers(values) => before(values.len()),
+            Self::Bytes(values, width) => values.len().checked_div(*width).map_or(0, before),
+            Self::Bits(_) | Self::Small(_) | Self::Large(_) => 0,
+        };
+        // The values before are those of a morsel whose taker writes nothing more.
+        self.takers(output, [first, items].into_iter()).pop()
     }
 
     /// What writes the values of each morsel, which has so many items.

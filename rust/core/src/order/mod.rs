@@ -45,6 +45,7 @@ pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
 pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short, short_of};
 pub use encoded::EncodedKeys;
 pub use error::OrderError;
+pub use scan::{OrderCheck, OrderScratch};
 
 use self::buckets::{Sorted, sort};
 pub(crate) use self::dictionary::{Dictionary, Hasher};

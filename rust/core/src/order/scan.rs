@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::OrderError;
-use super::columns::KeyValues;
+use super::columns::{KeyValues, SortKey};
+use super::prepare::sources;
 use super::source::{PIECE_ROWS, Source};
 use super::work::Work;
-use crate::budget::Tick;
+use crate::budget::{Budget, Tick};
 
 /// What is known of two rows that follow each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,47 @@ struct Keys {
     is_last: bool,
 }
 
+/// Says of stretches of rows whether they are in the order of ORDER BY.
+pub struct OrderCheck<'k> {
+    sources: Vec<Source<'k>>,
+}
+
+/// What a thread uses again from stretch to stretch.
+#[derive(Default)]
+pub struct OrderScratch<'k>(Comparer<'k>);
+
+impl<'k> OrderCheck<'k> {
+    /// Of these keys; None where their order is not known here.
+    pub fn new(keys: &[SortKey<'k>], budget: &Budget, tick: &mut Tick<'_>) -> Result<Option<Self>, OrderError> {
+        let found = sources(keys, 0, Work { threads: 1, budget }, tick)?;
+        Ok(found.map(|(sources, _)| Self { sources }))
+    }
+
+    /// Whether rows, and the one before them, are in order.
+    pub fn is_in_order(
+        &self,
+        rows: Range<usize>,
+        scratch: &mut OrderScratch<'k>,
+        budget: &Budget,
+    ) -> Result<bool, OrderError> {
+        if self.sources.is_empty() {
+            return Ok(true);
+        }
+        let OrderScratch(comparer) = scratch;
+        comparer.numbers.resize(PIECE_ROWS + 1, 0);
+        for begin in (rows.start.max(1)..rows.end).step_by(PIECE_ROWS) {
+            let piece = begin..rows.end.min(begin + PIECE_ROWS);
+            // Without keys of PARTITION BY no partition begins anywhere.
+            if !comparer.is_in_order(&self.sources, 0, piece, &mut Vec::new(), Work { threads: 1, budget })? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
 /// What a thread uses again from piece to piece.
+#[derive(Default)]
 struct Comparer<'a> {
     pairs: Vec<u8>,
     numbers: Vec<u64>,

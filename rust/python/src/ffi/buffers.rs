@@ -1,11 +1,14 @@
 //! Python's buffers (PEP 3118), read.
 #![allow(unsafe_code, reason = "the buffer protocol; each block says what it relies on")]
 
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::DataType;
 use hashbrown::HashMap;
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 use rowpattern_core::memory;
 
+use crate::arrow::{ArrowArray, FixedValues, Integers, Values};
 use crate::errors::{out_of_memory, rows_error};
 use crate::limits::CallLimits;
 use crate::signals::{ITEMS_BETWEEN_LOOKS, ROWS_A_PIECE};
@@ -88,6 +91,47 @@ pub fn buffer_integers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimit
         _ => return Err(rows_error(format!("{name} are not whole numbers; convert them, as with astype(\"int64\")"))),
     }
     .map(Some)
+}
+
+/// Reads numbers of 32 or 64 bits, or whole numbers of fewer, as pandas has them: NaN is NULL. None where there is no buffer, or one of
+/// something else, or in another order of bytes.
+pub fn buffer_numbers(values: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Option<ArrowArray>> {
+    let Some(buffer) = buffer(values, name)? else { return Ok(None) };
+    let py = values.py();
+    macro_rules! whole {
+        ($variant:ident, $kind:ty) => {
+            (Values::Integers(Integers::$variant(read(py, &buffer, limits, <$kind>::from_ne_bytes)?.into())), None)
+        };
+    }
+    let format = buffer.format().to_bytes();
+    let letter = if let [b'@' | b'=', letter] = format { *letter } else { *format.first().unwrap_or(&0) };
+    let (values, valid) = match (Items::of(&buffer), buffer.item_size(), letter) {
+        (Items::Signed { swapped: false }, 1, _) => whole!(I8, i8),
+        (Items::Signed { swapped: false }, 2, _) => whole!(I16, i16),
+        (Items::Signed { swapped: false }, 4, _) => whole!(I32, i32),
+        (Items::Signed { swapped: false }, 8, _) => whole!(I64, i64),
+        (Items::Unsigned { swapped: false }, 1, _) => whole!(U8, u8),
+        (Items::Unsigned { swapped: false }, 2, _) => whole!(U16, u16),
+        (Items::Unsigned { swapped: false }, 4, _) => whole!(U32, u32),
+        (Items::Unsigned { swapped: false }, 8, _) => whole!(U64, u64),
+        (Items::Fractions, 8, b'd') => {
+            let numbers = read(py, &buffer, limits, f64::from_ne_bytes)?;
+            let valid = numbers_there(numbers.len(), |row| !numbers[row].is_nan());
+            (Values::Doubles(numbers.into()), valid)
+        }
+        (Items::Fractions, 4, b'f') => {
+            let numbers = read(py, &buffer, limits, f32::from_ne_bytes)?;
+            let valid = numbers_there(numbers.len(), |row| !numbers[row].is_nan());
+            (Values::Fixed(DataType::Float32, FixedValues::Floats(numbers.into())), valid)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(ArrowArray { rows: buffer.shape()[0], valid, values }))
+}
+
+/// Which numbers are there; None where all are.
+fn numbers_there(rows: usize, is_there: impl Fn(usize) -> bool) -> Option<NullBuffer> {
+    Some(NullBuffer::new(BooleanBuffer::collect_bool(rows, is_there))).filter(|valid| valid.null_count() > 0)
 }
 
 /// A buffer of one dimension of pointers to Python's objects; None where there is none.

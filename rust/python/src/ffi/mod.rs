@@ -30,7 +30,7 @@ mod objects;
 mod stream;
 mod structures;
 
-pub use buffers::{buffer_booleans, buffer_integers, buffer_texts};
+pub use buffers::{buffer_booleans, buffer_integers, buffer_numbers, buffer_texts};
 pub use capsules::{Ignored, array_capsules, arrow_arrays, stream_capsule};
 pub use column::{Column, Data};
 pub use objects::{NO_TEXT, PlacedTexts, placed_texts};
