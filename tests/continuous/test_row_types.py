@@ -60,6 +60,40 @@ def test_late_rows_have_all_their_categories() -> None:
     assert query.late_rows["k"].tolist() == late["k"].tolist()
 
 
+# Each takes the value of one of its rows.
+_TAKEN = (
+    *("z", "PREV(z)", "LAST(A.z)", "FINAL LAST(z)", "LAST(z IGNORE NULLS)", "min(z)", "FINAL max(A.z)"),
+    *("RUNNING min(z)", "max(z) FILTER (WHERE x > 1)", "min(DISTINCT z)", "arg_max(z, x)", "any_value(z)", "mode(z)"),
+)
+# Each makes a value.
+_MADE = ("upper(max(z))", "array_agg(z)", "coalesce(z, 'b')", "count(z)")
+
+
+@pytest.mark.parametrize("shown", ["ONE ROW", "ALL ROWS"])
+@pytest.mark.parametrize("kind", ["arrow", "pandas", "polars"])
+def test_measures_over_categories_have_the_types_of_the_whole_answer(kind: str, shown: str) -> None:
+    plain = pa.table({"x": [1, 2, 3, 1], "z": ["b", None, "a", "a"]})
+    rows: Any = plain.set_column(1, "z", plain["z"].dictionary_encode())
+    if kind != "arrow":
+        rows = rows.to_pandas() if kind == "pandas" else pl.DataFrame(plain).cast({"z": pl.Categorical})
+    measures = ", ".join(f"{text} AS m{at}" for at, text in enumerate((*_TAKEN, *_MADE)))
+    sql = f"""SELECT * FROM t MATCH_RECOGNIZE (MEASURES {measures} {shown} PER MATCH PATTERN (A B+)
+        DEFINE A AS x = 1, B AS x > 1)"""
+    wanted = rowpattern.match_recognize(sql, rows)
+    query = rowpattern.continuous(sql, rows)
+    parts = [rows[:2], rows[2:]] if kind != "arrow" else [rows.slice(0, 2), rows.slice(2)]
+    found = [*map(query.push, parts), query.finish()]
+    types = [each.schema.types if kind == "arrow" else list(map(str, each.dtypes)) for each in (wanted, *found)]
+    assert types == types[:1] * 4
+    assert [row for each in found for row in _rows(each)] == _rows(wanted)
+
+
+def _rows(answer: Any) -> list[str]:
+    if isinstance(answer, pd.DataFrame):
+        answer = pa.Table.from_pandas(answer, preserve_index=False)
+    return list(map(repr, answer.to_pylist() if isinstance(answer, pa.Table) else answer.rows()))
+
+
 EACH = "SELECT * FROM t MATCH_RECOGNIZE (MEASURES LAST(v) AS v PATTERN (A))"
 UTC = pa.timestamp("us", "UTC")
 

@@ -72,12 +72,15 @@ class AnswerTables:
         self._query = query
         self._schema = schema
         bound = query.bound
-        rows = sort_partitions(query.rows, bound.partition_by, bound.order_by, using, context)
+        # Rows are kept without dictionaries; types of the answer are those of an answer over rows with them.
+        example = schema.encoded_example()
+        source = example if query.is_plain else query.execution(example, using, context).source(query.clause)
+        rows = sort_partitions(source, bound.partition_by, bound.order_by, using, context)
         compute_values_away(bound, rows, using, context)
         pattern = bound.compiled()
         nothing = pattern.match(RowSymbols(pattern, 0))
         empty, _ = answer_of_matches(bound, rows, nothing, using, context)
-        execution = query.execution(schema.example, using, context)
+        execution = query.execution(example, using, context)
         self._empty = self._typed(execution.around(query.clause, empty), None)
         self._types = {column.name: column.arrow().type for column in self._empty.columns}
 
@@ -125,8 +128,11 @@ class AnswerTables:
             given = None if column.origin is None else self._schema.given.get(column.origin)
             if given is not None and pa.types.is_dictionary(given) and values.type == given.value_type:
                 values = _encoded(values, given)
-            if types is not None and values.type != types[column.name]:
-                values = _cast(values, types[column.name], column.name)
+            wanted = values.type if types is None else types[column.name]
+            if pa.types.is_dictionary(wanted) and values.type == wanted.value_type:
+                values = _encoded(values, wanted)
+            if values.type != wanted:
+                values = _cast(values, wanted, column.name)
             columns.append(column if values is column.values else column._replace(values=values, is_own=False))
         return Answer(columns)
 

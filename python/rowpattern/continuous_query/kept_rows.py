@@ -124,10 +124,13 @@ class KeptRows:
             # Arrow takes rows of one piece in less than half of the time, and refuses rows that there are not.
             joined = self._pieces[0] if len(self._pieces) == 1 else pa.concat_batches(self._pieces)
             return pa.Table.from_batches([joined.take(from_numpy(numbers))])
+        # Most often all rows are in one piece; to look for the piece of each takes as long as to take the rows.
+        first, last = np.searchsorted(self._firsts, [numbers.min(), numbers.max()], side="right") - 1
+        if first == last:
+            return pa.Table.from_batches([self._taken(int(first), numbers)])
         places = np.searchsorted(self._firsts, numbers, side="right") - 1
-        used = np.unique(places)
-        if len(used) == 1:
-            return pa.Table.from_batches([self._taken(int(used[0]), numbers)])
+        # The number of the last row of all, and of those before the first, is no piece's: `_taken` says so.
+        used = np.flatnonzero(np.bincount(places - first)) + first
         parts, order = [], np.empty(len(numbers), dtype=np.int64)
         count = 0
         for piece in used:

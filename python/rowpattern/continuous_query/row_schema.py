@@ -108,6 +108,11 @@ class RowSchema:
         """Return the columns as a table without rows."""
         return pa.schema(self.given).empty_table()
 
+    def encoded_example(self) -> Table:
+        """Return a table of these columns without rows, in dictionaries where rows come in dictionaries."""
+        kinds = {name: kind if pa.types.is_dictionary(kind) else self.stored[name] for name, kind in self.given.items()}
+        return Table(pa.schema(kinds).empty_table())
+
     def read(self, given: Any, columns: Iterable[str]) -> ReadRows:
         """Read some columns of a batch.
 
