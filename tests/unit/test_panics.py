@@ -42,6 +42,9 @@ def _objects() -> dict[str, Any]:
     pattern = rowpattern.compile("A+")
     matches = pattern.match("AA")
     found = pattern.find_iter("AA")
+    few_rows = _core.FewRows(pattern, [], [(0, False, False)], [], [], "past last row", [])
+    computed = few_rows.answer(pattern, [pa.array([1, 2])], 2)
+    assert computed is not None
     return {
         "Pattern": pattern,
         "Matches": matches,
@@ -61,6 +64,8 @@ def _objects() -> dict[str, Any]:
         "RowSymbols": _core.RowSymbols(pattern, 0),
         "OpenPartitions": _core.OpenPartitions(pattern),
         "ComputedColumn": _core.evaluate([("literal", "BIGINT", 1)], [], 1)[0],
+        "FewRows": few_rows,
+        "ComputedTable": computed[0],
     }
 
 
@@ -75,6 +80,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "evaluate": ([], [], 0),
     "is_native": ("+", [], "BIGINT"),
     "order": ([],),
+    "pipeline": (_PATTERN, 2, [], [], [], "past last row", [], []),
+    "answer": (_PATTERN, [pa.array([1, 2])], 2),
     "place": (0, []),
     "references": (0,),
     "take": (_core.RowSymbols(_PATTERN, 0), 0),
@@ -159,6 +166,7 @@ def _uses() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "NearRows()", partial(_core.NearRows, pa.array([0, 1]), 1)
     yield "RowSymbols()", partial(_core.RowSymbols, objects["Pattern"], 0)
     yield "OpenPartitions()", partial(_core.OpenPartitions, objects["Pattern"])
+    yield "FewRows()", partial(_core.FewRows, objects["Pattern"], [], [], [], [], "past last row", [])
     yield "Conditions()", partial(_core.Conditions, objects["Pattern"], [], [], [], {})
     yield "memoryview", partial(_view, objects["Column"])
     yield "for", partial(list, objects["MatchIterator"])
