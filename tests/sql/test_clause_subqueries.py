@@ -42,6 +42,8 @@ def answer(parts: str, before: str = "", source: str = "t") -> list[dict[str, An
         ("i::VARCHAR < (SELECT '4''s')", "i < 5"),
         ("list_contains((SELECT list(y) FROM u), i)", "i IN (3, 4)"),
         ("i < (SELECT y * 1.5 FROM u LIMIT 1)", "i < 4.5"),
+        # As its first bracket.
+        ("(SELECT y FROM u WHERE y = 3 GROUP BY y HAVING true ORDER BY y LIMIT 1) >= i", "3 >= i"),
     ],
 )
 def test_conditions(condition: str, literal: str) -> None:

@@ -325,7 +325,8 @@ class ClauseReader:
 
     def _check_between_parts(self, begin: int, end: int) -> None:
         """Refuse what other systems write between an expression and the next part of the clause."""
-        at, self._at = self._at, begin + 1
+        # An expression may begin with a bracket, as a subquery does, which has a WHERE of its own.
+        at, self._at = self._at, self._closing.get(begin, begin) + 1
         while self._at < end:
             instead = instead_in_clause(self._peek)
             # An interval may stand in an expression.
