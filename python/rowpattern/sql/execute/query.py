@@ -256,7 +256,11 @@ class QueryExecution:
             shown = self.windows.shown(steps[0])
             if shown is not None:
                 return shown
-        return self._restored(self._text(None, self._parsed.outer))
+        try:
+            found = self._text(None, self._parsed.outer)
+        except QueryError as error:
+            raise _of_variable(self._parsed, error) from None
+        return self._restored(found)
 
     def around(self, clause: Clause, answer: Answer) -> Answer:
         """Answer what is around the last clause, of which this is the answer."""
@@ -264,7 +268,11 @@ class QueryExecution:
             answer = projected(self._parsed, answer)
             return answer if clause.table is not None else self._restored(answer.arrow())
         self._readable[result_name(clause)] = answer.arrow()
-        return self._restored(self._text(None, self._parsed.outer))
+        try:
+            found = self._text(None, self._parsed.outer)
+        except QueryError as error:
+            raise _of_variable(self._parsed, error) from None
+        return self._restored(found)
 
     def bound(self, clause: Clause, table: Table) -> BoundClause:
         """Look up the names of a clause in the table before it, its subqueries computed."""
@@ -362,14 +370,19 @@ class QueryExecution:
                 if "QUALIFY clause" in str(error):
                     message = f"{error}; measures are columns of the clause's answer: filter them with WHERE"
                     raise QueryError(message) from None
-                table = _NO_TABLE.match(str(error))
-                patterns = " ".join(clause.pattern for clause in self._parsed.clauses)
-                if table is not None and table[1].upper() in re.findall(r"\w+", patterns.upper()):
-                    message = f"{table[1]} is a variable, which only its clause has; write a measure, as in"
-                    raise QueryError(f"{message} LAST({table[1]}.x) AS y, and its name here") from None
                 raise
             found = with_own_types(found, types, self._readable.values())
             return named_after(found, zone, [table.schema for table in self._readable.values()]), types
+
+
+def _of_variable(parsed: ParsedQuery, error: QueryError) -> QueryError:
+    """Return the error of the text around clauses; where it names a variable as a table, it says what to write."""
+    table = _NO_TABLE.match(str(error))
+    patterns = " ".join(clause.pattern for clause in parsed.clauses)
+    if table is None or table[1].upper() not in re.findall(r"\w+", patterns.upper()):
+        return error
+    message = f"{table[1]} is a variable, which only its clause has; write a measure, as in"
+    return QueryError(f"{message} LAST({table[1]}.x) AS y, and its name here")
 
 
 def _of_outer_column(clause: Clause, error: QueryError) -> QueryError:
