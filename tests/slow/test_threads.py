@@ -174,7 +174,7 @@ def test_duckdb_keeps_to_them_too(threads: int, duckdb_threads: list[int]) -> No
 
 
 def test_by_default_the_settings_say_how_many(monkeypatch: pytest.MonkeyPatch, duckdb_threads: list[int]) -> None:
-    monkeypatch.setattr("rowpattern.sql.runtime.threads.available_cores", lambda: 64)
+    monkeypatch.setattr("rowpattern.sql.options.available_cores", lambda: 64)
     match_recognize(AROUND, pa.table({"a": [1]}))
     set_config(MatchRecognizeConfig.from_env({"MR_MAX_WORKERS": "2"}))
     match_recognize(AROUND, pa.table({"a": [1]}))

@@ -46,6 +46,9 @@ fn read(compiled: &Compiled, rows: &Bound<'_, PyAny>, limits: &CallLimits) -> Py
         let place = |&code: &i64| usize::try_from(code).unwrap_or(usize::MAX);
         return labelled(compiled, &table, &codes, place, limits);
     }
+    if let Some(objects) = objects_of_series(rows)? {
+        return object_labels(compiled, &objects, limits);
+    }
     if let Some(chunks) = ffi::arrow_arrays(rows, "rows", Some(limits))? {
         return match record_columns(chunks) {
             Ok(columns) => record_conditions(compiled, rows.py(), columns, limits),
@@ -115,6 +118,19 @@ fn categorical(rows: &Bound<'_, PyAny>, limits: &CallLimits) -> PyResult<Option<
     let categories = holder.getattr("categories")?.try_iter()?;
     let categories = categories.map(|name| Ok(name?.extract::<String>().ok())).collect::<PyResult<_>>()?;
     Ok(Some((categories, integers(&holder.getattr("codes")?, "codes", limits)?)))
+}
+
+/// The array of a pandas series of objects. The series converts itself to Arrow, too, but in one call, in which no other thread has the
+/// interpreter.
+fn objects_of_series<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if !(rows.hasattr("to_numpy")? && rows.hasattr("dtype")?) {
+        return Ok(None);
+    }
+    let kind = rows.getattr("dtype")?;
+    if !kind.hasattr("hasobject")? || !kind.getattr("hasobject")?.is_truthy()? {
+        return Ok(None);
+    }
+    rows.call_method0("to_numpy").map(Some)
 }
 
 /// The columns of records; or, where arrays are something else, the arrays.

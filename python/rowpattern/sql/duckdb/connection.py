@@ -24,6 +24,7 @@ from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, ow
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.duckdb.spill_directory import made_spill_directory
 from rowpattern.sql.duckdb.time_zones import UTC
+from rowpattern.sql.runtime.imports import forks_wait
 from rowpattern.sql.runtime.ownership import owned
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def abandoned_queries() -> int:
     until one of them has ended, and when its own time is over it fails with `QueryBusyError`.
     """
     return supervised.abandoned
+
+
+# So many of the process's calls that take little time forks wait for: texts of its first queries are read in them.
+_first_calls = 8
 
 
 class Database:
@@ -355,10 +360,24 @@ class Database:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
         self.connect()
         try:
-            return work() if quick else supervised.supervise(work, self._context, self._interrupt, self._leave)
+            return (
+                self._at_once(work)
+                if quick
+                else supervised.supervise(work, self._context, self._interrupt, self._leave)
+            )
         except (duckdb.Error, UnicodeDecodeError, OSError) as error:
             self._broken |= isinstance(error, (duckdb.FatalException, duckdb.InternalException))
             raise failure(error, self._context, self._directory) from None
+
+    @staticmethod
+    def _at_once(work: Callable[[], _Found]) -> _Found:
+        global _first_calls  # noqa: PLW0603 - of the process
+        if _first_calls == 0:
+            return work()
+        # DuckDB makes tables of its own in them. In a child that is forked meanwhile nobody would complete these.
+        with forks_wait:
+            _first_calls = max(0, _first_calls - 1)
+            return work()
 
     def _interrupt(self) -> None:
         # It may have been closed just now.

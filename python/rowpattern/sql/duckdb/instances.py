@@ -24,6 +24,7 @@ from rowpattern.errors import UnsupportedQueryError
 from rowpattern.periodic import Periodic
 from rowpattern.sql.duckdb.time_zones import duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
+from rowpattern.sql.runtime.imports import forks_wait
 from rowpattern.sql.runtime.ownership import disown, own
 from rowpattern.sql.runtime.single_flight import SingleFlight
 from rowpattern.sql.runtime.supervised import SupervisedThreads
@@ -145,7 +146,9 @@ def _connect(limits: Limits) -> duckdb.DuckDBPyConnection:
         "threads": str(limits.threads),
         "temp_directory": limits.spill_directory,
     }
-    connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
+    # A child that is forked meanwhile would not have the thread that holds DuckDB's locks, and could not connect.
+    with forks_wait:
+        connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
     # For all of the instance's cursors; that a query's progress is not printed is so for cursors anyway.
     connection.execute("SET GLOBAL python_enable_replacements = false")
     try:
