@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from ways_taken import same_answer, way_taken
 
 import rowpattern
 from rowpattern import match_recognize
-from rowpattern.sql.execute import few_rows
 from rowpattern.sql.runtime.reports import observe_queries, stop_observing_queries
 
 QUERIES = {
@@ -56,23 +55,7 @@ def tables(seed: int) -> dict[str, Any]:
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether clauses were answered by a plan, one after another."""
-    found = []
-    answer = few_rows.answer_few_rows
-
-    def answer_few_rows(*arguments: Any) -> Any:
-        answered = answer(*arguments)
-        found.append(answered is not None)
-        return answered
-
-    monkeypatch.setattr("rowpattern.sql.execute.output.answer_few_rows", answer_few_rows)
-    return found
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, pd.DataFrame):
-        pd.testing.assert_frame_equal(one, other)
-        return True
-    return bool(one.equals(other)) and one.schema == other.schema
+    return way_taken(monkeypatch, "answer_few_rows")
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -83,9 +66,9 @@ def test_asked_again(query: str, planned: list[bool]) -> None:
         for kind, table in tables(seed).items():
             first = match_recognize(f"{sql} {kind}", table)
             assert not planned[-1]
-            assert same(match_recognize(f"{sql} {kind}", table), first), (seed, kind)
+            assert same_answer(match_recognize(f"{sql} {kind}", table), first), (seed, kind)
             assert planned[-1] == (kind != "chunks" or query == "without columns")
-            assert same(match_recognize(f"{sql} {kind}", table), first), (seed, kind)
+            assert same_answer(match_recognize(f"{sql} {kind}", table), first), (seed, kind)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +169,7 @@ def test_values_of_plain_types(kind: str, has_null: bool, planned: list[bool]) -
     for given_table in (table, pl.DataFrame(table), table.to_pandas()):
         answers: list[Any] = [match_recognize(sql, given_table) for _ in range(3)]
         first, *again = answers
-        assert all(same(each, first) for each in again)
+        assert all(same_answer(each, first) for each in again)
         if isinstance(given_table, pa.Table):
             assert again[-1]["x"].combine_chunks().equals(ordered)
             assert again[-1]["x"].type == own
@@ -212,7 +195,7 @@ def test_no_matches_and_names() -> None:
         for kind in (table, pl.DataFrame(table), pl.DataFrame(table).lazy(), table.to_pandas()):
             answers: list[Any] = [match_recognize(sql, kind) for _ in range(3)]
             answers = [each.collect() if isinstance(each, pl.LazyFrame) else each for each in answers]
-            assert all(same(each, answers[0]) for each in answers)
+            assert all(same_answer(each, answers[0]) for each in answers)
             assert list(answers[0].columns if not isinstance(kind, pa.Table) else answers[0].column_names) == [
                 first.strip('"'),
                 second,

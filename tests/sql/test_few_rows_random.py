@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+from ways_taken import way_taken
 
 import rowpattern
 from rowpattern import match_recognize
-from rowpattern.sql.execute import few_rows
 
 if TYPE_CHECKING:
     import pytest
@@ -130,13 +130,7 @@ def outcome(sql: str, given: Any, parameters: Any) -> Any:
 
 
 def test_random_clauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, planned = few_rows.answer_few_rows, []
-
-    def by_plan(*arguments: Any) -> Any:
-        found = answer(*arguments)
-        planned.append(found is not None)
-        return found
-
+    planned = way_taken(monkeypatch, "answer_few_rows")
     for seed in range(QUERIES):
         chosen = random.Random(seed)
         sql = question(chosen)
@@ -146,9 +140,9 @@ def test_random_clauses(monkeypatch: pytest.MonkeyPatch) -> None:
         values = [{"p": chosen.choice([0, 2, -1, 2**40, 1.5, None])} if "$p" in sql else None for _ in tables]
         for convert in (lambda rows: rows, pl.DataFrame, pa.Table.to_pandas):
             given = [convert(each) for each in tables]
-            monkeypatch.setattr(CALLED, lambda *_: None)
-            expected = [outcome(sql, *each) for each in zip(given, values)]
-            monkeypatch.setattr(CALLED, by_plan)
+            with monkeypatch.context() as patch:
+                patch.setattr(CALLED, lambda *_: None)
+                expected = [outcome(sql, *each) for each in zip(given, values)]
             for _ in range(2):
                 for at, each in enumerate(zip(given, values)):
                     assert outcome(sql, *each) == expected[at], (seed, sql, given[at], values[at])

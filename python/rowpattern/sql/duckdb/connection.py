@@ -65,7 +65,7 @@ def abandoned_queries() -> int:
     return supervised.abandoned
 
 
-# So many of the process's calls that take little time forks wait for: texts of its first queries are read in them.
+# A fork waits for this many of the process's short calls of DuckDB, the first ones: one of them parses a query's text.
 _first_calls = 8
 
 
@@ -374,7 +374,8 @@ class Database:
         global _first_calls  # noqa: PLW0603 - of the process
         if _first_calls == 0:
             return work()
-        # DuckDB makes tables of its own in them. In a child that is forked meanwhile nobody would complete these.
+        # DuckDB initialises itself in its first calls. A child that is forked meanwhile does not have the thread that
+        # does it, and would wait for it for ever.
         with forks_wait:
             _first_calls = max(0, _first_calls - 1)
             return work()
