@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::decision::{MatchDecides, MatchRules};
 use super::kept_columns::ReadRows;
-use super::search::Looks;
+use super::search::{Looks, SearchRules};
 use super::stream_partitions::StreamPartitions;
 use crate::backtrack::MatchConditions;
 use crate::budget::{Budget, Tick};
@@ -41,7 +41,7 @@ impl StreamPartitions {
     ) -> Result<(), SearchError> {
         let bounds: Vec<_> = self.read_bounds().collect();
         let read_rows = bounds.last().map_or(0, |&(_, end)| end);
-        let (rules, clock) = (&self.rules, self.clock);
+        let (rules, search_rules) = (&self.rules, SearchRules::new(&self.rules, self.clock));
         let mut taken = Vec::with_capacity(self.groups.len());
         for (group, (begin, end)) in self.groups.iter().zip(bounds) {
             if let Some(partition) = self.table.take(group.place) {
@@ -58,15 +58,15 @@ impl StreamPartitions {
                 let mut looks = Looks { budget, tick, steps: 0 };
                 let mut morsel = morsels[number].lock().unwrap_or_else(PoisonError::into_inner);
                 let found = morsel.iter_mut().try_for_each(|(_, partition, read)| match &of_match {
-                    None => partition.advance(rules, clock, &mut looks),
+                    None => partition.advance(rules, &search_rules, &mut looks),
                     Some((of_match, true)) if partition.keeps_columns() => {
-                        partition.advance_by_kept(rules, clock, of_match, *read, &mut spare, &mut looks)
+                        partition.advance_by_kept(rules, &search_rules, of_match, *read, &mut spare, &mut looks)
                     }
                     Some((of_match, _)) => {
                         let columns = &of_match.conditions.columns;
                         let first = partition.rows.first();
                         let mut decision = MatchDecides::new(of_match, columns, (read.begin, read.end), first);
-                        let found = partition.advance_with(rules, clock, &mut decision, &mut looks);
+                        let found = partition.advance_with(rules, &search_rules, &mut decision, &mut looks);
                         decision.into_so_far(budget);
                         found
                     }

@@ -31,6 +31,16 @@ pub struct DecidedMatches {
 }
 
 impl DecidedMatches {
+    /// Nothing yet, with room for so many matches of so many rows.
+    pub(super) fn with_capacity(matches: usize, rows: usize) -> Self {
+        let numbers = || Vec::with_capacity(matches);
+        let (references, shown, positions) =
+            (Vec::with_capacity(rows), Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let (starts, match_starts, match_ends) = (numbers(), numbers(), numbers());
+        let (numbers, places, ahead) = (numbers(), numbers(), Vec::new());
+        Self { references, starts, match_starts, match_ends, numbers, places, positions, ahead, shown }
+    }
+
     /// Adds one of a partition.
     pub(super) fn add(&mut self, partition: &OpenPartition, held: &Decided, rules: &StreamRules) {
         let rows = &partition.rows;
@@ -47,11 +57,12 @@ impl DecidedMatches {
             self.positions.extend_from_slice(&held.positions);
         }
         self.starts.push(begin);
-        for row in first..end {
-            self.references.push(rows.reference(row) as i64);
-            self.shown.push(u8::from((held.start..held.shown_end()).contains(&row)));
+        self.references.extend(rows.references_of(first..end).map(|reference| reference as i64));
+        let shown = held.start..held.shown_end();
+        self.shown.extend((first..end).map(|row| u8::from(shown.contains(&row))));
+        if self.ahead.len() < rules.measures_ahead.len() {
+            self.ahead.resize(rules.measures_ahead.len(), Vec::new());
         }
-        self.ahead.resize(rules.measures_ahead.len(), Vec::new());
         for (references, ahead) in self.ahead.iter_mut().zip(&rules.measures_ahead) {
             let of_value = |row| rows.value_behind(row, ahead.value).map_or(-1, |value| rows.reference(value) as i64);
             references.extend((first..end).map(of_value));

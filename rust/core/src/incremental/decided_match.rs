@@ -1,6 +1,7 @@
 //! What is decided of a partition, a match or a row in none, and by what.
 
 use super::kept_rows::KeptRows;
+use super::positions::Positions;
 use super::rules::StreamRules;
 use crate::rows::{Skip, SkipError, Span, Target, VariableSet};
 
@@ -38,7 +39,7 @@ pub(super) struct Decided {
     /// The match's number in its partition, from 1; 0 for a row in no match.
     pub number: i64,
     /// The positions of its rows.
-    pub positions: Box<[u32]>,
+    pub positions: Positions,
     /// What decided it.
     pub by: DecidedBy,
     /// The number behind the last row of matches before it.
@@ -81,7 +82,7 @@ pub(super) fn next_start(rules: &StreamRules, found: &Decided) -> Result<u64, Sk
     let (start, end) = (found.start as usize, found.end() as usize);
     let mut target = Target::default();
     if let Skip::ToFirst(variables) | Skip::ToLast(variables) = &rules.skip {
-        for (row, &position) in (start..).zip(&found.positions) {
+        for (row, &position) in (start..).zip(&*found.positions) {
             if variables.contains(rules.automaton.variable(position)) {
                 target.note(row);
             }

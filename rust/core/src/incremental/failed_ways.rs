@@ -13,7 +13,7 @@ const POSITION_BITS: u32 = 24;
 /// Where rows alone decide, a row mapped to a position fails whatever came before, so that it is tried once, from all starts together.
 #[derive(Debug, Default)]
 pub struct FailedWays {
-    known: HashSet<u64, foldhash::fast::RandomState>,
+    known: Option<Box<HashSet<u64, foldhash::fast::RandomState>>>,
     /// How many there may be until those of rows that are passed are forgotten.
     most: usize,
     /// The start that they are of, where they are of one.
@@ -29,16 +29,17 @@ impl FailedWays {
     /// Whether one is known.
     #[inline]
     pub fn contains(&self, row: u64, position: u32) -> bool {
-        !self.known.is_empty() && self.known.contains(&Self::key(row, position))
+        self.known.as_ref().is_some_and(|known| known.contains(&Self::key(row, position)))
     }
 
     /// Notes one; those before the first row that a search can still come to are forgotten now and then.
     pub fn insert(&mut self, row: u64, position: u32, first: u64) {
-        if self.known.len() >= self.most.max(LEAST_ENTRIES) {
-            self.known.retain(|&key| key >> POSITION_BITS >= first);
-            self.most = 2 * self.known.len();
+        let known = self.known.get_or_insert_default();
+        if known.len() >= self.most.max(LEAST_ENTRIES) {
+            known.retain(|&key| key >> POSITION_BITS >= first);
+            self.most = 2 * known.len();
         }
-        self.known.insert(Self::key(row, position));
+        known.insert(Self::key(row, position));
     }
 
     /// Forgets those of another start: they may succeed from this one.
@@ -51,13 +52,14 @@ impl FailedWays {
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        if self.known.capacity() > 0 {
+        if self.known.is_some() {
             *self = Self::default();
         }
     }
 
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
-        self.known.capacity() * (size_of::<u64>() + 1) * 8 / 7
+        let Some(known) = &self.known else { return 0 };
+        size_of_val(&**known) + known.capacity() * (size_of::<u64>() + 1) * 8 / 7
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of a partition that a match may still need.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::rules::ValueAhead;
 use crate::rows::VariableSet;
@@ -73,9 +74,24 @@ impl KeptRows {
         self.references.iter().copied()
     }
 
+    /// Where the caller has some of the rows, all of which are kept; fewer where they are not.
+    #[inline]
+    pub fn references_of(&self, rows: Range<u64>) -> impl Iterator<Item = u64> {
+        let end = self.count_before(rows.end);
+        self.references.range(self.count_before(rows.start).min(end)..end).copied()
+    }
+
     /// Gives rows other places with the caller.
     pub fn move_references(&mut self, moved: impl Fn(u64) -> u64) {
         self.references.iter_mut().for_each(|reference| *reference = moved(*reference));
+    }
+
+    /// Whether no variable of a set has a condition that holds at a row, as far as rows alone say it; false where there are more than
+    /// eight variables.
+    #[inline]
+    pub fn holds_none_of(&self, row: u64, variables: u8) -> bool {
+        let KeptSymbols::Narrow(sets) = &self.symbols else { return false };
+        sets.get(self.at(row)).is_some_and(|set| set & variables == 0)
     }
 
     /// Whether a variable's condition holds at a row, as far as rows alone say it.
@@ -112,6 +128,15 @@ impl KeptRows {
             KeptSymbols::Wide(sets) => sets.push_back(set),
         }
         self.limits.extend(limit);
+    }
+
+    /// Adds rows that nothing bounds behind the last one, of which these sets of up to eight variables are known, as there are no more;
+    /// false, and nothing is added, where there are.
+    pub fn extend(&mut self, references: impl ExactSizeIterator<Item = u64>, sets: &[u8]) -> bool {
+        let KeptSymbols::Narrow(own) = &mut self.symbols else { return false };
+        own.extend(sets);
+        self.references.extend(references);
+        true
     }
 
     /// Notes that the last row has a value of a source.

@@ -12,6 +12,8 @@ pub struct LiveAutomaton {
     start: [Vec<u32>; 2],
     begins: Vec<u32>,
     followers: Vec<u32>,
+    /// The variables that a match can begin with.
+    begins_with: Option<u8>,
     /// Of each position, its variable.
     variables: Vec<u8>,
     /// Whether a match may end behind each where the partition ends, and not elsewhere.
@@ -50,8 +52,14 @@ impl LiveAutomaton {
             begins.push(followers.len() as u32);
             only_at_end.push(automaton.accepts_at_end[position as usize] && !list.contains(&ACCEPT));
         }
+        let bit = |&next: &u32| {
+            let variable = automaton.positions.get(next as usize)?.variable;
+            1_u8.checked_shl(u32::from(variable))
+        };
+        let begins_with = automaton.start.iter().flatten().try_fold(0, |found, next| Some(found | bit(next)?));
         Self {
             start: [kept(&automaton.start[0]), kept(&automaton.start[1])],
+            begins_with,
             begins,
             followers,
             variables: automaton.positions.iter().map(|position| position.variable).collect(),
@@ -67,6 +75,11 @@ impl LiveAutomaton {
     /// Whether a partition's first row is like all others.
     pub fn starts_alike(&self) -> bool {
         self.start[0] == self.start[1]
+    }
+
+    /// The variables that a match can begin with, a bit each; None where one is not among the first eight, or a match may be empty.
+    pub fn begins_with(&self) -> Option<u8> {
+        self.begins_with
     }
 
     /// What may follow a position, most preferred first.

@@ -45,6 +45,7 @@ mod moments;
 mod new_rows;
 mod partition;
 mod partition_table;
+mod positions;
 mod rounds;
 mod row_limits;
 mod rules;

@@ -20,7 +20,8 @@ impl StreamPartitions {
         let failures = self.groups.iter().filter_map(|group| {
             let partition = self.table.get(group.place)?;
             let (error, decided) = partition.failed.as_ref()?;
-            Some(((self.moment(partition, decided), partition.rows.reference(decided.start)), *error))
+            let read = decided.last_read(&self.rules, &partition.rows);
+            Some(((self.moment(partition, decided, read), partition.rows.reference(decided.start)), *error))
         });
         failures.min_by_key(|&(place, _)| place)
     }
@@ -28,17 +29,20 @@ impl StreamPartitions {
     /// What is certain since the last step; where a match had nowhere to skip to, what is decided before it. What is decided behind
     /// it is never given.
     pub fn decided(&mut self) -> DecidedMatches {
-        let mut events: Vec<(Moment, u64, usize, usize)> = Vec::new();
+        let mut events: Vec<(Moment, u64, usize, usize)> = Vec::with_capacity(self.groups.len());
+        let mut rows = 0;
         for number in 0..self.groups.len() {
             let Some(partition) = self.table.get(self.groups[number].place) else { continue };
             // No match is given before an earlier one.
             let mut latest = (0, false, 0);
             for (at, held) in partition.held.iter().enumerate() {
-                if held.last_read(&self.rules, &partition.rows).is_none() && !partition.ended {
+                let read = held.last_read(&self.rules, &partition.rows);
+                if read.is_none() && !partition.ended {
                     break;
                 }
-                latest = latest.max(self.moment(partition, held));
+                latest = latest.max(self.moment(partition, held, read));
                 events.push((latest, partition.rows.reference(held.start), number, at));
+                rows += held.positions.len();
                 self.groups[number].given = at + 1;
             }
         }
@@ -46,7 +50,7 @@ impl StreamPartitions {
             events.retain(|&(moment, start, ..)| (moment, start) < failed);
         }
         events.sort_unstable();
-        let mut found = DecidedMatches::default();
+        let mut found = DecidedMatches::with_capacity(events.len(), rows);
         for (_, _, number, at) in events {
             if let Some(partition) = self.table.get(self.groups[number].place)
                 && let Some(held) = partition.held.get(at)
@@ -57,10 +61,9 @@ impl StreamPartitions {
         found
     }
 
-    /// The moment at which a match is given, or a row in no match.
-    fn moment(&self, partition: &OpenPartition, held: &Decided) -> Moment {
+    /// The moment at which a match is given, or a row in no match, whose last row that is read is this one.
+    fn moment(&self, partition: &OpenPartition, held: &Decided, read: Option<u64>) -> Moment {
         let last = partition.rows.end().saturating_sub(1);
-        let read = held.last_read(&self.rules, &partition.rows);
         let row = held.by.row.max(read.unwrap_or(last)).min(last);
         let by_row = (partition.rows.reference(row), true, 0);
         // Where measures read rows that have not come, the end gives it too.

@@ -99,14 +99,19 @@ impl StreamPartitions {
 
     /// Where the caller has the rows that are read; new ones from `next_reference` on, in the order in which they came.
     pub fn read_references(&self, next_reference: u64) -> Vec<i64> {
-        let mut found = Vec::new();
+        let mut found = Vec::with_capacity(self.new_rows + self.groups.iter().map(|group| group.tail).sum::<usize>());
         for group in &self.groups {
             if let Some(partition) = self.table.get(group.place) {
-                let skipped = partition.rows.len().saturating_sub(group.tail);
-                found.extend(partition.rows.references().skip(skipped).map(|reference| reference as i64));
+                let end = partition.rows.end();
+                let again = end - (group.tail as u64).min(end)..end;
+                found.extend(partition.rows.references_of(again).map(|reference| reference as i64));
             }
-            let new = (group.first..group.first + group.rows).map(|at| self.new_row(at));
-            found.extend(new.map(|row| (next_reference + row as u64) as i64));
+            let new = group.first..group.first + group.rows;
+            let reference = |row: usize| (next_reference + row as u64) as i64;
+            match self.order.as_ref().map(|order| order.get(new.clone()).unwrap_or_default()) {
+                Some(order) => found.extend(order.iter().map(|&row| reference(row as usize))),
+                None => found.extend(new.map(reference)),
+            }
         }
         found
     }
@@ -114,27 +119,36 @@ impl StreamPartitions {
     /// Adds the new rows, with what is known of them; the caller has them from `next_reference` on.
     pub fn take(&mut self, facts: &RowFacts<'_>, next_reference: u64) {
         self.next_reference = next_reference;
+        let keyed = self.rules.keyed();
+        // Many rows of a partition are added at once where there is nothing more to say of them.
+        let plain = facts.symbols.bytes().filter(|_| facts.limits.keys.is_none() && self.values.is_empty());
+        let Self { groups, table, order, values, .. } = self;
+        let row_at = |at: usize| order.as_ref().map_or(at, |order| order.get(at).map_or(0, |&row| row as usize));
         let mut read = 0;
-        for number in 0..self.groups.len() {
-            let group = self.groups[number];
-            let rows: Vec<usize> = (group.first..group.first + group.rows).map(|at| self.new_row(at)).collect();
-            let Some(partition) = self.table.get_mut(group.place) else { continue };
+        for group in groups {
+            let Some(partition) = table.get_mut(group.place) else { continue };
             let end = partition.rows.end();
-            if group.rows > 0 {
-                let again = (group.tail.min(group.again)) as u64;
+            let again = group.tail.min(group.again) as u64;
+            if group.rows > 0 && again > 0 {
                 partition.note_sets(again);
                 for (row, at) in (end - again..end).zip(read + group.tail - again as usize..) {
                     let limit = partition.rows.limit(row);
                     partition.rows.set_again(row, known_set(facts, at, limit));
                 }
             }
-            for (at, row) in (read + group.tail..).zip(rows) {
+            let new = group.first..group.first + group.rows;
+            read += group.tail + group.rows;
+            let sets = plain.and_then(|sets| sets.get(read - group.rows..read));
+            let references = new.clone().map(|at| next_reference + row_at(at) as u64);
+            if sets.is_some_and(|sets| partition.rows.extend(references, sets)) {
+                continue;
+            }
+            for (at, row) in (read - group.rows..).zip(new.map(row_at)) {
                 let limit = facts.limits.limit(row);
                 let set = known_set(facts, at, limit);
-                partition.rows.push(next_reference + row as u64, set, limit.filter(|_| self.rules.keyed()));
-                note_values(&self.values, row, partition);
+                partition.rows.push(next_reference + row as u64, set, limit.filter(|_| keyed));
+                note_values(values, row, partition);
             }
-            read += group.tail + group.rows;
         }
     }
 }

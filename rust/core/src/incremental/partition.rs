@@ -7,6 +7,8 @@ use super::decision::{MatchDecides, MatchRules, RowsDecide};
 use super::failed_ways::FailedWays;
 use super::kept_columns::{KeptColumns, ReadRows};
 use super::kept_rows::KeptRows;
+use super::partition_table::BYTES_OF_ENTRY;
+use super::positions::Positions;
 use super::rules::StreamRules;
 use super::search::{Decision, Looks, PartitionEnd, SearchOutcome, SearchRules, WaitingSearch};
 use crate::expression::MatchSoFar;
@@ -19,8 +21,8 @@ const FEW_ROWS: u64 = 32;
 /// No match begins there.
 const NO_START: usize = usize::MAX;
 
-/// Bytes of what refers to a partition: its place in the table, the place of its key, two entries among the timers.
-const BYTES_OF_REFERENCES: usize = 2 * size_of::<usize>() + 2 * size_of::<(i64, u32)>();
+/// Bytes of what refers to a partition: its place in the table, the entry of its key, two entries among the timers.
+const BYTES_OF_REFERENCES: usize = size_of::<usize>() + BYTES_OF_ENTRY + 2 * size_of::<(i64, u32)>();
 
 /// The state of a partition before rows were added that may have to be taken back.
 #[derive(Debug, Default)]
@@ -224,7 +226,7 @@ impl OpenPartition {
 
     /// As `memory_bytes`, without rows, and when so many of what it holds are given.
     pub fn bytes_beside_rows(&self, given: usize) -> usize {
-        let bytes = |held: &Decided| held.positions.len() * size_of::<u32>() + size_of::<Decided>();
+        let bytes = |held: &Decided| held.positions.memory_bytes() + size_of::<Decided>();
         let held = self.held.iter().skip(given).map(bytes);
         let waiting = self.waiting.iter().map(|search| search.memory_bytes() + size_of::<WaitingSearch>());
         BYTES_OF_REFERENCES
@@ -241,13 +243,13 @@ impl OpenPartition {
     pub fn advance(
         &mut self,
         rules: &StreamRules,
-        clock: Option<i64>,
+        search_rules: &SearchRules<'_>,
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
         let mut failures = std::mem::take(&mut self.failures);
         let is_of_start = rules.fails_by_start();
         let mut decision = RowsDecide { failed: &mut failures, is_of_start };
-        let found = self.advance_by(rules, clock, &mut decision, |_, _| (), looks);
+        let found = self.advance_by(rules, search_rules, &mut decision, |_, _| (), looks);
         self.failures = failures;
         found
     }
@@ -261,11 +263,11 @@ impl OpenPartition {
     pub fn advance_with(
         &mut self,
         rules: &StreamRules,
-        clock: Option<i64>,
+        search_rules: &SearchRules<'_>,
         decision: &mut MatchDecides<'_>,
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
-        self.advance_by(rules, clock, decision, MatchDecides::number, looks)
+        self.advance_by(rules, search_rules, decision, MatchDecides::number, looks)
     }
 
     /// Searches on, with conditions that read the match so far, whose columns of all kept rows are kept here; `spare` is what a match
@@ -273,7 +275,7 @@ impl OpenPartition {
     pub fn advance_by_kept(
         &mut self,
         rules: &StreamRules,
-        clock: Option<i64>,
+        search_rules: &SearchRules<'_>,
         of_match: &MatchRules<'_>,
         read: ReadRows,
         spare: &mut Option<MatchSoFar<'static>>,
@@ -288,7 +290,7 @@ impl OpenPartition {
             }
             None => MatchDecides::new(of_match, kept.columns(), bounds, kept.first()),
         };
-        self.advance_by(rules, clock, &mut decision, MatchDecides::number, looks)?;
+        self.advance_by(rules, search_rules, &mut decision, MatchDecides::number, looks)?;
         let mut so_far = decision.into_so_far(looks.budget);
         if self.search.path_len() > 0 {
             kept.so_far = Some(so_far);
@@ -322,29 +324,27 @@ impl OpenPartition {
     fn advance_by<D: Decision>(
         &mut self,
         rules: &StreamRules,
-        clock: Option<i64>,
+        search_rules: &SearchRules<'_>,
         decision: &mut D,
         number: impl Fn(&mut D, i64),
         looks: &mut Looks<'_, '_>,
     ) -> Result<(), SearchError> {
-        let search_rules = SearchRules {
-            automaton: &rules.automaton,
-            horizons: &rules.horizons,
-            ahead: &rules.conditions_ahead,
-            widths: &rules.widths,
-            longest: rules.longest,
-            clock,
-        };
         if rules.each_when_certain {
-            return self.advance_each(&search_rules, decision, looks);
+            return self.advance_each(search_rules, decision, looks);
         }
         let end = self.partition_end();
         while self.head < self.rows.end() && self.failed.is_none() {
+            if search_rules.begins.is_some_and(|begins| self.rows.holds_none_of(self.head, begins)) {
+                looks.step(1)?;
+                self.decided_by.row = self.decided_by.row.max(self.head);
+                self.pass(rules, self.head + 1);
+                continue;
+            }
             number(decision, self.matches + 1);
             if self.search.start != self.head {
                 self.search.restart(self.head);
             }
-            match self.search.run(&self.rows, end, &search_rules, decision, &mut self.decided_by, looks)? {
+            match self.search.run(&self.rows, end, search_rules, decision, &mut self.decided_by, looks)? {
                 SearchOutcome::Waits => return Ok(()),
                 SearchOutcome::Nothing => self.pass(rules, self.head + 1),
                 SearchOutcome::Found => self.found(rules),
@@ -432,7 +432,7 @@ impl OpenPartition {
         if rules.unmatched {
             for row in self.head.max(self.covered)..next {
                 let (by, covered) = (self.decided_by, self.covered);
-                let positions = Box::default();
+                let positions = Positions::default();
                 self.held.push_back(Decided { start: row, number: 0, positions, by, covered });
             }
         }

@@ -9,13 +9,60 @@ use super::partition::OpenPartition;
 /// Fewer places are not given back.
 const LEAST_PLACES: usize = 1 << 10;
 
+/// Keys of fewer bytes are kept in the table of keys whole.
+const SHORT_KEY: usize = 16;
+
+/// A partition's key among the others: the bytes of a short one with their number behind them, so that partitions are found without a
+/// look at them; the first bytes of a long one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeyWord([u8; SHORT_KEY]);
+
+impl KeyWord {
+    #[inline]
+    fn of(key: &[u8]) -> Self {
+        let mut bytes = [0; SHORT_KEY];
+        let count = key.len().min(SHORT_KEY - 1);
+        bytes[..count].copy_from_slice(&key[..count]);
+        bytes[SHORT_KEY - 1] = key.len().min(SHORT_KEY) as u8;
+        Self(bytes)
+    }
+
+    /// Whether it is all of the key.
+    #[inline]
+    fn is_whole(self) -> bool {
+        usize::from(self.0[SHORT_KEY - 1]) < SHORT_KEY
+    }
+}
+
+/// A partition's place, and its key.
+#[derive(Debug, Clone, Copy)]
+struct KeyEntry {
+    word: KeyWord,
+    place: u32,
+}
+
+/// Bytes of a partition in the table of keys, with the room that the table has.
+pub(super) const BYTES_OF_ENTRY: usize = 2 * size_of::<KeyEntry>();
+
 /// The partitions of which something is kept, each at a place; a place that is free is used again.
 #[derive(Debug, Default)]
 pub(super) struct PartitionTable {
     places: Vec<Option<Box<OpenPartition>>>,
     free: Vec<u32>,
-    by_key: HashTable<u32>,
+    by_key: HashTable<KeyEntry>,
     hasher: foldhash::fast::RandomState,
+}
+
+/// The hash of a key.
+#[inline]
+fn hash_of(hasher: &foldhash::fast::RandomState, word: KeyWord, key: &[u8]) -> u64 {
+    if word.is_whole() { hasher.hash_one(u128::from_le_bytes(word.0)) } else { hasher.hash_one(key) }
+}
+
+/// Whether an entry is of a key, which begins as `word` says.
+#[inline]
+fn is_of(entry: &KeyEntry, word: KeyWord, places: &[Option<Box<OpenPartition>>], key: &[u8]) -> bool {
+    entry.word == word && (word.is_whole() || key_at(places, entry.place) == key)
 }
 
 fn key_at(places: &[Option<Box<OpenPartition>>], place: u32) -> &[u8] {
@@ -65,13 +112,15 @@ impl PartitionTable {
 
     /// The place of the partition with these keys.
     pub fn find(&self, key: &[u8]) -> Option<u32> {
-        let is_same = |&place: &u32| key_at(&self.places, place) == key;
-        self.by_key.find(self.hasher.hash_one(key), is_same).copied()
+        let word = KeyWord::of(key);
+        let found = self.by_key.find(hash_of(&self.hasher, word, key), |entry| is_of(entry, word, &self.places, key));
+        found.map(|entry| entry.place)
     }
 
     /// Adds a partition; there is none with its keys.
     pub fn add(&mut self, partition: OpenPartition) -> u32 {
-        let hash = self.hasher.hash_one(&*partition.key);
+        let word = KeyWord::of(&partition.key);
+        let hash = hash_of(&self.hasher, word, &partition.key);
         let partition = Some(Box::new(partition));
         let place = if let Some(place) = self.free.pop() {
             self.places[place as usize] = partition;
@@ -81,14 +130,17 @@ impl PartitionTable {
             self.places.len() as u32 - 1
         };
         let Self { places, by_key, hasher, .. } = self;
-        by_key.insert_unique(hash, place, |&place| hasher.hash_one(key_at(places, place)));
+        by_key.insert_unique(hash, KeyEntry { word, place }, |entry| {
+            hash_of(hasher, entry.word, key_at(places, entry.place))
+        });
         place
     }
 
     /// Adds a partition with the keys of another, which is not found by them any more.
     pub fn add_behind(&mut self, partition: OpenPartition) -> u32 {
-        let hash = self.hasher.hash_one(&*partition.key);
-        if let Ok(entry) = self.by_key.find_entry(hash, |&other| key_at(&self.places, other) == &*partition.key) {
+        let (key, word) = (&*partition.key, KeyWord::of(&partition.key));
+        let hash = hash_of(&self.hasher, word, key);
+        if let Ok(entry) = self.by_key.find_entry(hash, |entry| is_of(entry, word, &self.places, key)) {
             entry.remove();
         }
         self.add(partition)
@@ -98,15 +150,17 @@ impl PartitionTable {
     pub fn find_again(&mut self, place: u32) {
         let Self { places, by_key, hasher, .. } = self;
         let key = key_at(places, place);
-        if let Some(found) = by_key.find_mut(hasher.hash_one(key), |&other| key_at(places, other) == key) {
-            *found = place;
+        let word = KeyWord::of(key);
+        if let Some(found) = by_key.find_mut(hash_of(hasher, word, key), |entry| is_of(entry, word, places, key)) {
+            found.place = place;
         }
     }
 
     /// Removes a partition.
     pub fn remove(&mut self, place: u32) {
-        let Some(key) = self.get(place).map(|partition| partition.key.clone()) else { return };
-        if let Ok(entry) = self.by_key.find_entry(self.hasher.hash_one(&*key), |&other| other == place) {
+        let Some(key) = self.get(place).map(|partition| &*partition.key) else { return };
+        let hash = hash_of(&self.hasher, KeyWord::of(key), key);
+        if let Ok(entry) = self.by_key.find_entry(hash, |entry| entry.place == place) {
             entry.remove();
         }
         self.places[place as usize] = None;
@@ -126,6 +180,6 @@ impl PartitionTable {
         self.places.shrink_to(2 * count);
         self.free.shrink_to(2 * count);
         let Self { places, by_key, hasher, .. } = self;
-        by_key.shrink_to(2 * by_key.len(), |&place| hasher.hash_one(key_at(places, place)));
+        by_key.shrink_to(2 * by_key.len(), |entry| hash_of(hasher, entry.word, key_at(places, entry.place)));
     }
 }

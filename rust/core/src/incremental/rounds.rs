@@ -2,7 +2,7 @@
 
 use super::advance::DependentConditions;
 use super::decision::{MatchDecides, MatchRules};
-use super::search::Looks;
+use super::search::{Looks, SearchRules};
 use super::stream_partitions::StreamPartitions;
 use crate::backtrack::{
     Compute, Follows, LastGuess, LookAhead, MOST_LISTED, PartitionAnswers, Purpose, REQUESTS_A_ROUND, RequestBatch,
@@ -66,6 +66,7 @@ impl StreamPartitions {
         });
         let mut searched: Vec<SearchedPartition> = searched.collect();
         let mut waiting: Vec<usize> = (0..searched.len()).collect();
+        let search_rules = SearchRules::new(&self.rules, self.clock);
         let mut values = Vec::new();
         loop {
             let mut looks = Looks { budget, tick: &mut *tick, steps: 0 };
@@ -76,7 +77,7 @@ impl StreamPartitions {
                 let columns = &dependent.conditions.columns;
                 let mut decision = MatchDecides::new(&of_match, columns, partition.bounds, open.rows.first());
                 decision.with_answers(std::mem::take(&mut partition.answers));
-                let found = open.advance_with(&self.rules, self.clock, &mut decision, &mut looks);
+                let found = open.advance_with(&self.rules, &search_rules, &mut decision, &mut looks);
                 let (answers, missing) = decision.take_answers();
                 partition.answers = answers;
                 decision.into_so_far(budget);

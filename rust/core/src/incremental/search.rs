@@ -6,7 +6,8 @@
 use super::decided_match::DecidedBy;
 use super::kept_rows::KeptRows;
 use super::live::LiveAutomaton;
-use super::rules::ConditionAhead;
+use super::positions::Positions;
+use super::rules::{ConditionAhead, StreamRules};
 use crate::automaton::ACCEPT;
 use crate::budget::{Budget, Stopped, Tick};
 use crate::matcher::SearchError;
@@ -32,6 +33,31 @@ pub(super) struct SearchRules<'r> {
     pub longest: bool,
     /// No later row has a key below this.
     pub clock: Option<i64>,
+    /// Whether conditions are known with their own row, nothing bounds matches, and the first that is found is taken.
+    pub is_plain: bool,
+    /// Where this is so, the variables that a match can begin with, of eight at most; None where that is not known, or an empty match is
+    /// possible.
+    pub begins: Option<u8>,
+}
+
+impl<'r> SearchRules<'r> {
+    /// What follows from what is asked of every partition, at this time.
+    pub fn new(rules: &'r StreamRules, clock: Option<i64>) -> Self {
+        let is_plain = !rules.longest
+            && !rules.keyed()
+            && rules.longest_horizon() == 0
+            && rules.values_ahead().next().is_none();
+        Self {
+            automaton: &rules.automaton,
+            horizons: &rules.horizons,
+            ahead: &rules.conditions_ahead,
+            widths: &rules.widths,
+            longest: rules.longest,
+            clock,
+            is_plain,
+            begins: rules.automaton.begins_with().filter(|_| is_plain),
+        }
+    }
 }
 
 /// Whether a partition has ended.
@@ -143,13 +169,13 @@ impl WaitingSearch {
     }
 
     /// The positions of the path's rows.
-    pub fn path(&self) -> impl Iterator<Item = u32> {
+    pub fn path(&self) -> impl ExactSizeIterator<Item = u32> {
         self.choices.iter().skip(1).map(|choices| choices.position)
     }
 
     /// The positions of the rows of the match that was found.
-    pub fn found(&self) -> Box<[u32]> {
-        self.longest.as_ref().map_or_else(|| self.path().collect(), |longest| longest.as_slice().into())
+    pub fn found(&self) -> Positions {
+        self.longest.as_ref().map_or_else(|| self.path().into(), |longest| longest.iter().copied().into())
     }
 
     /// Bytes on the heap.
@@ -222,6 +248,15 @@ impl WaitingSearch {
                 continue;
             }
             let variable = automaton.variable(next);
+            if rules.is_plain && row < end {
+                by.row = by.row.max(row);
+                let takes = rows.holds(row, variable) && decision.takes(next, variable, row, looks)?;
+                here.tried += 1;
+                if takes {
+                    self.choices.push(TriedFollowers { position: next, tried: 0 });
+                }
+                continue;
+            }
             if let Some(latest) = latest(variable) {
                 // The row is too late, or each row to come is; not where the partition had ended before.
                 let is_past = if row < end {

@@ -193,6 +193,8 @@ impl StreamPartitions {
         }));
         let mut of_rows: Vec<u32> = budget.zeroed(rows)?;
         let mut last: Option<(&[u8], usize)> = None;
+        // Of each group, its rows so far.
+        let mut counts: Vec<u32> = Vec::new();
         let mut are_together = true;
         for (row, of_row) in of_rows.iter_mut().enumerate() {
             if row.is_multiple_of(ROWS_A_LOOK) {
@@ -213,14 +215,19 @@ impl StreamPartitions {
             {
                 group = self.group_at(group, time);
             }
-            are_together &= self.groups[group].rows == 0 || last.is_some_and(|(_, before)| before == group);
-            self.groups[group].rows += 1;
+            if counts.len() <= group {
+                counts.resize(self.groups.len(), 0);
+            }
+            let count = &mut counts[group];
+            are_together &= *count == 0 || last.is_some_and(|(_, before)| before == group);
+            *count += 1;
             *of_row = group as u32;
             last = Some((key, group));
         }
         let mut first = 0;
-        for group in &mut self.groups {
-            group.first = first;
+        counts.resize(self.groups.len(), 0);
+        for (group, &count) in self.groups.iter_mut().zip(&counts) {
+            (group.first, group.rows) = (first, count as usize);
             first += group.rows;
         }
         if !are_together {
