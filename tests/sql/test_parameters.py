@@ -219,7 +219,7 @@ def test_zones_without_an_offset() -> None:
     found = match_recognize(sql, ROWS, parameters={"p": moment.replace(tzinfo=Unknown())}).to_pylist()
     assert found == [{"around": moment, "m": moment}]
     for zone in (Unknown(), zoneinfo.ZoneInfo("Europe/Paris")):
-        with pytest.raises(rowpattern.QueryError, match="p is 01:00:00 in the zone .*; give a datetime, or a time"):
+        with pytest.raises(rowpattern.QueryError, match=r"p is 01:00:00 in the zone .*; give a datetime, or a time"):
             match_recognize(sql, ROWS, parameters={"p": dt.time(1, tzinfo=zone)})
 
 

@@ -153,16 +153,15 @@ def _time(value: Any, name: str) -> Any:
         raise QueryError(f"the parameter {name} is {value!s}, and a {type_name} has no nanoseconds; round it")
     if isinstance(value, dt.timedelta):
         return dt.timedelta(value.days, value.seconds, value.microseconds)
-    day = (value.year, value.month, value.day) if isinstance(value, dt.date) else ()
     if not isinstance(value, (dt.datetime, dt.time)):
-        return dt.date(*day)
+        return dt.date(value.year, value.month, value.day)
     # What there is to a zone is how far its clocks are from UTC then.
     offset = None if value.tzinfo is None else value.utcoffset()
     zone = None if offset is None else dt.timezone(offset)
-    clock = (value.hour, value.minute, value.second, value.microsecond, zone)
-    if day:
-        return dt.datetime(*day, *clock)
+    clock = dt.time(value.hour, value.minute, value.second, value.microsecond, zone)
+    if isinstance(value, dt.datetime):
+        return dt.datetime.combine(dt.date(value.year, value.month, value.day), clock)
     if value.tzinfo is not None and zone is None:
         message = f"the parameter {name} is {value!s} in the zone {value.tzinfo!s}, whose clocks change over the year"
         raise QueryError(f"{message}; give a datetime, or a time in a zone of a fixed offset")
-    return dt.time(*clock)
+    return clock

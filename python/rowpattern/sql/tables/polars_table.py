@@ -144,8 +144,4 @@ def _has(dtype: Any, asked: Callable[[Any], bool]) -> bool:
     """Say whether something is so of a type, or of one inside of it."""
     inner = getattr(dtype, "inner", None)
     fields = getattr(dtype, "fields", ())
-    return (
-        asked(dtype)
-        or (inner is not None and _has(inner, asked))
-        or any(_has(each.dtype, asked) for each in fields)
-    )
+    return asked(dtype) or (inner is not None and _has(inner, asked)) or any(_has(each.dtype, asked) for each in fields)
