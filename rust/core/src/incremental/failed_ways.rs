@@ -13,7 +13,7 @@ const POSITION_BITS: u32 = 24;
 /// Where rows alone decide, a row mapped to a position fails whatever came before, so that it is tried once, from all starts together.
 #[derive(Debug, Default)]
 pub struct FailedWays {
-    known: Option<Box<HashSet<u64, foldhash::fast::RandomState>>>,
+    known: Option<HashSet<u64, foldhash::fast::RandomState>>,
     /// How many there may be until those of rows that are passed are forgotten.
     most: usize,
     /// The start that they are of, where they are of one.
@@ -59,7 +59,6 @@ impl FailedWays {
 
     /// Bytes on the heap.
     pub fn memory_bytes(&self) -> usize {
-        let Some(known) = &self.known else { return 0 };
-        size_of_val(&**known) + known.capacity() * (size_of::<u64>() + 1) * 8 / 7
+        self.known.as_ref().map_or(0, |known| known.capacity() * (size_of::<u64>() + 1) * 8 / 7)
     }
 }

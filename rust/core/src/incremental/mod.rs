@@ -40,6 +40,7 @@ mod decision;
 mod failed_ways;
 mod kept_columns;
 mod kept_rows;
+mod key_entry;
 mod live;
 mod moments;
 mod new_rows;

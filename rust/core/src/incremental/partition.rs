@@ -7,7 +7,7 @@ use super::decision::{MatchDecides, MatchRules, RowsDecide};
 use super::failed_ways::FailedWays;
 use super::kept_columns::{KeptColumns, ReadRows};
 use super::kept_rows::KeptRows;
-use super::partition_table::BYTES_OF_ENTRY;
+use super::key_entry::BYTES_OF_ENTRY;
 use super::positions::Positions;
 use super::rules::StreamRules;
 use super::search::{Decision, Looks, PartitionEnd, SearchOutcome, SearchRules, WaitingSearch};

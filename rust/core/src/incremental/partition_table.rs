@@ -4,45 +4,11 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
+use super::key_entry::{KeyEntry, KeyWord};
 use super::partition::OpenPartition;
 
 /// Fewer places are not given back.
 const LEAST_PLACES: usize = 1 << 10;
-
-/// Keys of fewer bytes are kept in the table of keys whole.
-const SHORT_KEY: usize = 16;
-
-/// A partition's key among the others: the bytes of a short one with their number behind them, so that partitions are found without a
-/// look at them; the first bytes of a long one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct KeyWord([u8; SHORT_KEY]);
-
-impl KeyWord {
-    #[inline]
-    fn of(key: &[u8]) -> Self {
-        let mut bytes = [0; SHORT_KEY];
-        let count = key.len().min(SHORT_KEY - 1);
-        bytes[..count].copy_from_slice(&key[..count]);
-        bytes[SHORT_KEY - 1] = key.len().min(SHORT_KEY) as u8;
-        Self(bytes)
-    }
-
-    /// Whether it is all of the key.
-    #[inline]
-    fn is_whole(self) -> bool {
-        usize::from(self.0[SHORT_KEY - 1]) < SHORT_KEY
-    }
-}
-
-/// A partition's place, and its key.
-#[derive(Debug, Clone, Copy)]
-struct KeyEntry {
-    word: KeyWord,
-    place: u32,
-}
-
-/// Bytes of a partition in the table of keys, with the room that the table has.
-pub(super) const BYTES_OF_ENTRY: usize = 2 * size_of::<KeyEntry>();
 
 /// The partitions of which something is kept, each at a place; a place that is free is used again.
 #[derive(Debug, Default)]
@@ -56,7 +22,7 @@ pub(super) struct PartitionTable {
 /// The hash of a key.
 #[inline]
 fn hash_of(hasher: &foldhash::fast::RandomState, word: KeyWord, key: &[u8]) -> u64 {
-    if word.is_whole() { hasher.hash_one(u128::from_le_bytes(word.0)) } else { hasher.hash_one(key) }
+    if word.is_whole() { hasher.hash_one(word.number()) } else { hasher.hash_one(key) }
 }
 
 /// Whether an entry is of a key, which begins as `word` says.

@@ -43,10 +43,8 @@ pub(super) struct SearchRules<'r> {
 impl<'r> SearchRules<'r> {
     /// What follows from what is asked of every partition, at this time.
     pub fn new(rules: &'r StreamRules, clock: Option<i64>) -> Self {
-        let is_plain = !rules.longest
-            && !rules.keyed()
-            && rules.longest_horizon() == 0
-            && rules.values_ahead().next().is_none();
+        let is_plain =
+            !rules.longest && !rules.keyed() && rules.longest_horizon() == 0 && rules.values_ahead().next().is_none();
         Self {
             automaton: &rules.automaton,
             horizons: &rules.horizons,

@@ -94,8 +94,8 @@ impl EncodedKeys {
                     if chunk.valid.is_some_and(|valid| !valid.get(row)) {
                         self.bytes.push(null);
                     } else {
-                        let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-                        self.bytes.extend_from_slice(&[VALUE, a, b, c, d, e, f, g, h]);
+                        self.bytes.push(VALUE);
+                        self.bytes.extend_from_slice(&number.to_be_bytes());
                     }
                     self.ends.push(self.bytes.len());
                 }
