@@ -4,6 +4,8 @@ PYTHON ?= python3
 # Of `make fuzz`, for each target.
 SECONDS ?= 60
 BIN := .venv/bin
+# Of Cargo.toml, for the extension that tests use: `release` is what users have; `demo`, which the gate takes, is compiled sooner.
+BUILD_PROFILE ?= release
 BASELINE := -q --benchmark-columns=min --benchmark-storage=file://benches/baseline
 
 # Tests start hundreds of interpreters, each of which would compile the package again: half a second.
@@ -29,7 +31,8 @@ demo: .venv/demo
 check: develop
 	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql tests/continuous -m "not slow and not packaging and not wheels"
 
-# All tests.
+# All tests. Those of packages take what is compiled.
+test: export BUILD_PROFILE := $(BUILD_PROFILE)
 test: servers develop
 	$(BIN)/python -m pytest $(IN_PARALLEL)
 
@@ -43,11 +46,9 @@ docs: develop .venv/docs
 docs-update: develop
 	$(BIN)/python tests/helpers/documents.py $$(grep -l '^```python' $$(find docs -name '*.md' ! -name deployment.md))
 
-# Tests that panics become exceptions, with an extension that panics on demand; its package stays in target/panics. It is built by
-# maturin with the same options as in the tests of packaging, so that cargo can use the dependencies of one build for the other.
-test-panics: .venv/test
-	rm -rf target/panics
-	$(BIN)/maturin build --quiet --profile dev --features panics-for-tests --interpreter $(CURDIR)/$(BIN)/python --out target/panics
+# Tests that panics become exceptions, with an extension that panics on demand; its package stays in target/panics.
+test-panics: .venv/test target/panics/made
+	rm -rf target/panics/python
 	$(BIN)/pip install -q --no-deps --target target/panics/python target/panics/*.whl
 	ROWPATTERN_TEST_PANICS=1 PYTHONPATH=target/panics/python $(BIN)/python -m pytest tests/unit/test_panics.py
 
@@ -109,17 +110,31 @@ bench-environment:
 	.venv-flink/bin/pip install -q 'apache-flink>=2.3,<3'
 	touch $@
 
-# Builds the extension into .venv, optimised, if the Rust code has changed. The extras are installed after it: before, pip would
-# build the package a second time to read their names, and some extras depend on the package.
-develop: .venv/developed
+# Builds the extension into .venv, by the profile $(BUILD_PROFILE), if the Rust code has changed. The extras are installed after it:
+# before, pip would build the package a second time to read their names, and some extras depend on the package.
+develop: .venv/developed-$(BUILD_PROFILE)
+
+# What packages are made of.
+PACKAGED := Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
+  $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name py.typed)
+
+COMPILED := --quiet --interpreter $(CURDIR)/$(BIN)/python --out target
 
 # Compiles what `develop` installs, without the environment of tests, which can be made meanwhile.
 compiled: .venv/pip
-	$(BIN)/maturin build --release --quiet --interpreter $(CURDIR)/$(BIN)/python --out target/compiled
+	$(BIN)/maturin build --profile $(BUILD_PROFILE) $(COMPILED)/compiled
 
-.venv/developed: .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --quiet
+# The bindings are not optimised; all else is compiled by the profile `demo`, as for the gate's other tests.
+target/panics/made: .venv/pip $(PACKAGED)
+	rm -rf target/panics
+	$(BIN)/maturin build --profile demo --config profile.demo.package.rowpattern-python.opt-level=0 --features panics-for-tests \
+	  $(COMPILED)/panics
+	touch $@
+
+.venv/developed-$(BUILD_PROFILE): .venv/test pyproject.toml Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml')
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --profile $(BUILD_PROFILE) --quiet
 	$(BIN)/pip install -q --no-compile 'rowpattern[$(EXTRAS)]'
+	rm -f .venv/developed-*
 	touch $@
 
 format: .venv/test
@@ -151,8 +166,7 @@ WHEEL_PYTHONS := 3.9 3.10 3.11 3.12 3.13 3.14 3.14t
 
 wheels: dist/made
 
-dist/made: .venv-wheels/made Cargo.toml Cargo.lock pyproject.toml README.md LICENSE \
-  $(shell find rust python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi' -o -name py.typed)
+dist/made: .venv-wheels/made $(PACKAGED)
 	rm -rf dist
 	.venv-wheels/bin/maturin sdist --out dist
 	PATH="$(CURDIR)/.venv-wheels/bin:$$PATH" CARGO_TARGET_DIR=target/wheels .venv-wheels/bin/maturin build --release --zig \

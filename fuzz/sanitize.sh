@@ -22,7 +22,7 @@ export CARGO_TARGET_DIR=$PWD/target/asan PYO3_PYTHON=$python
 # Quick to build; the sanitizer's own checks take more time than what is saved by optimising more.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
   CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none \
-  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_INCREMENTAL=1 \
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-1} \
   cargo rustc --quiet --release --target "$triple" --manifest-path rust/python/Cargo.toml --lib --crate-type cdylib
 
 # A package of its own: the one in python/ may hold a release build.

@@ -85,7 +85,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     work = tmp_path_factory.mktemp("engine")
     run(sys.executable, "-m", "venv", str(work / "venv"), cwd=work)
     python = str(work / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "-q", "pandas-match-recognize==0.2.5", cwd=work)
+    run(python, "-m", "pip", "install", "-q", "--no-compile", "pandas-match-recognize==0.2.5", cwd=work)
     return python
 
 

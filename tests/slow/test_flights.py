@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 import pytest
 
@@ -44,11 +46,12 @@ def test_streaks_of_delays(flights: pd.DataFrame) -> None:
 def test_recovery(flights: pd.DataFrame) -> None:
     ordered = flights.sort_values(["tailnum", "day", "sched_dep_time"], kind="stable")
     starts: list[tuple[str, float | None]] = []
-    for _, day in ordered.groupby(["tailnum", "day"], sort=False):
-        delays = day["dep_delay"].tolist()
-        if delays[0] > 30:
-            again = next((number for number, delay in enumerate(delays) if delay <= 5), None)
-            starts.append((day["carrier"].iloc[0], again))
+    rows = zip(*(ordered[name].tolist() for name in ("tailnum", "day", "carrier", "dep_delay")))
+    for _, flown in itertools.groupby(rows, key=lambda row: row[:2]):
+        (*_, carrier, first), *later = flown
+        if first > 30:
+            again = next((number for number, (*_, delay) in enumerate(later, 1) if delay <= 5), None)
+            starts.append((carrier, again))
     frame = pd.DataFrame(starts, columns=["carrier", "recovered"])
     wanted = (
         frame.groupby("carrier")["recovered"]

@@ -1,7 +1,8 @@
-"""Distributions build and install: a wheel from the sdist, in a fresh environment, without dependencies."""
+"""Distributions build and install: an sdist, a wheel from it alone, in fresh environments, without dependencies."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -19,8 +20,13 @@ from commands import output_of
 pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
-# What is tested here does not depend on how much the compiler optimises, which takes a minute for each build.
-QUICK = ("--config-settings", "build-args=--profile dev")
+# What is tested does not depend on how much the compiler optimises this package. The dependencies are
+# those of the profile, which CI has compiled already.
+QUICK = (
+    "--config-settings",
+    "build-args=--profile demo "
+    + " ".join(f"--config profile.demo.package.rowpattern-{crate}.opt-level=0" for crate in ("core", "python")),
+)
 
 
 def run(*command: str, cwd: Path) -> str:
@@ -28,12 +34,51 @@ def run(*command: str, cwd: Path) -> str:
     return output_of(*command, cwd=cwd, CARGO_TARGET_DIR=str(ROOT / "target"))
 
 
+def oldest_python() -> str | None:
+    """Return a Python 3.9, where there is one."""
+    candidates = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"))]
+    # A shim of pyenv can be on the path and lead to nothing.
+    working = (each for each in candidates if each and subprocess.run([each, "-c", ""], check=False).returncode == 0)
+    return next(working, None)
+
+
+def made(kind: str, work: Path) -> Path:
+    (path,) = work.glob(kind)
+    return path
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the sdist from the working tree, and the wheel from the sdist alone."""
-    work = tmp_path_factory.mktemp("packaging")
-    run(sys.executable, "-m", "maturin", "sdist", "--out", str(work / "sdist"), cwd=ROOT)
-    (sdist,) = (work / "sdist").glob("rowpattern-*.tar.gz")
+    """Make a wheel of what is compiled for these tests, for this Python."""
+    work, profile = tmp_path_factory.mktemp("wheel"), os.environ.get("BUILD_PROFILE", "release")
+    options = ("--quiet", "--profile", profile, "--interpreter", sys.executable, "--out", str(work))
+    run(sys.executable, "-m", "maturin", "build", *options, cwd=ROOT)
+    return made("rowpattern-*.whl", work)
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("sdist")
+    run(sys.executable, "-m", "maturin", "sdist", "--out", str(work), cwd=ROOT)
+    return made("rowpattern-*.tar.gz", work)
+
+
+@pytest.fixture(scope="module")
+def wheel_of_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a wheel from the sdist alone, for the oldest Python that is here."""
+    work = tmp_path_factory.mktemp("wheel_of_sdist")
+    python = oldest_python() or sys.executable
+    run(python, "-m", "pip", "wheel", "-q", *QUICK, "--no-deps", "--wheel-dir", str(work), str(sdist), cwd=work)
+    return made("rowpattern-*.whl", work)
+
+
+def names_in(wheel: Path) -> set[str]:
+    """Return the files of a wheel; the extension without the name of its Python."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {re.sub(r"(_core)\.[^/]*\.(so|pyd)$", r"\1.so", name) for name in archive.namelist()}
+
+
+def test_what_the_sdist_holds(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = [name.split("/", 1)[1] for name in archive.getnames() if "/" in name]
     assert {
@@ -44,10 +89,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "rust/core/Cargo.toml",
         "rust/python/Cargo.toml",
     } <= set(names)
-    options = (*QUICK, "--no-deps", "--wheel-dir", str(work / "wheel"))
-    run(sys.executable, "-m", "pip", "wheel", *options, str(sdist), cwd=work)
-    (built,) = (work / "wheel").glob("rowpattern-*.whl")
-    return built
+
+
+def test_the_sdist_s_wheel_is_that_of_the_work_tree(wheel: Path, wheel_of_sdist: Path) -> None:
+    def files(path: Path) -> set[str]:
+        return {name for name in names_in(path) if not name.endswith((".pyc", ".sbom.json", ".cyclonedx.json"))}
+
+    assert files(wheel_of_sdist) == files(wheel)
 
 
 def test_what_the_wheel_holds(wheel: Path) -> None:
@@ -68,8 +116,7 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert all("extra ==" in line for line in requirements)
 
 
-def test_an_index_takes_them(wheel: Path) -> None:
-    (sdist,) = (wheel.parents[1] / "sdist").glob("*.tar.gz")
+def test_an_index_takes_them(wheel: Path, sdist: Path) -> None:
     said = run(sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(sdist), cwd=ROOT)
     assert said.count("PASSED") == 2
 
@@ -98,17 +145,14 @@ def test_the_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> 
     )
 
 
-def test_the_oldest_python(tmp_path: Path) -> None:
-    """Build and use the package under Python 3.9, where there is one."""
-    candidates = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"))]
-    # A shim of pyenv can be on the path and lead to nothing.
-    working = (each for each in candidates if each and subprocess.run([each, "-c", ""], check=False).returncode == 0)
-    python = next(working, None)
+def test_the_oldest_python(wheel_of_sdist: Path, tmp_path: Path) -> None:
+    """Use the package under Python 3.9, where there is one."""
+    python = oldest_python()
     if python is None:
         pytest.skip("no python3.9 on this machine")
     run(python, "-m", "venv", str(tmp_path / "old"), cwd=tmp_path)
     old = str(tmp_path / "old" / "bin" / "python")
-    run(old, "-m", "pip", "install", "-q", *QUICK, str(ROOT), cwd=tmp_path)
+    run(old, "-m", "pip", "install", "-q", "--no-index", str(wheel_of_sdist), cwd=tmp_path)
     code = (
         "import rowpattern, rowpattern.production_config as c, rowpattern.pattern_cache as p;"
         "c.MatchRecognizeConfig.from_env(); p.cache_pattern('k', 1, 2); import pickle;"

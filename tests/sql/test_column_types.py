@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import random
 import uuid
 from typing import Any
@@ -120,3 +121,56 @@ def test_a_column_of_polars_without_a_name() -> None:
     frame = pl.DataFrame({"": [1, 2], "o": [1, 2]})
     query = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY o ALL ROWS PER MATCH PATTERN (A))"
     assert match_recognize(query, frame).columns == ["o", ""]
+
+
+EVERY_WAY = (
+    "ORDER BY i MEASURES LAST(x) AS m ALL ROWS PER MATCH PATTERN (A B?) DEFINE B AS x IS NOT DISTINCT FROM PREV(x)",
+    "ORDER BY i MEASURES LAST(x) AS m ALL ROWS PER MATCH PATTERN (A B?) DEFINE B AS x = PREV(x)",
+    "PARTITION BY x ORDER BY i MEASURES LAST(x) AS m PATTERN (A+)",
+)
+
+
+@pytest.mark.parametrize("clause", EVERY_WAY)
+def test_chunks_with_dictionaries_of_their_own(clause: str) -> None:
+    def keyed(places: list[int | None], labels: list[str | None]) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(places, pa.int8()), pa.array(labels))
+
+    # More than keys of 8 bits can count; and one that is NULL.
+    for first, second in (
+        (keyed([99, 0], [f"a{at}" for at in range(100)]), keyed([1, 1], [f"b{at}" for at in range(100)])),
+        (keyed([0, 1, None], ["a", None]), keyed([1, 2, 2], ["a", None, "b"])),
+    ):
+        values = pa.chunked_array([first, second])
+        rows = range(len(values))
+        text = f"SELECT * FROM t MATCH_RECOGNIZE ({clause})"
+        plain = match_recognize(text, pa.table({"i": rows, "x": values.cast(pa.string())}))
+        found = match_recognize(text, pa.table({"i": rows, "x": values}))
+        assert found.to_pylist() == plain.to_pylist()
+
+
+@pytest.mark.parametrize("clause", EVERY_WAY)
+def test_categories_that_are_structs_and_decimals_of_whole_hundreds(clause: str) -> None:
+    structs = pa.array([{"a": 1}, {"a": 2}])
+    hundreds = pa.array([decimal.Decimal("15E2"), None, decimal.Decimal("15E2")], pa.decimal128(5, -2))
+    cases = [(pa.DictionaryArray.from_arrays([0, None, 0], structs), structs.take(pa.array([0, None, 0])))]
+    cases.append((hundreds, hundreds.cast(pa.decimal128(7, 0))))
+    for values, plain in cases:
+        text = f"SELECT m FROM t MATCH_RECOGNIZE ({clause})"
+        wanted = match_recognize(text, pa.table({"i": [1, 2, 3], "x": plain}))
+        assert match_recognize(text, pa.table({"i": [1, 2, 3], "x": values})).to_pylist() == wanted.to_pylist()
+
+
+def read(answer: Any) -> pa.Table:
+    return answer if isinstance(answer, pa.Table) else answer.read_all()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_types_that_duckdb_does_not_have_are_named(stream: bool) -> None:
+    text = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY x ORDER BY i MEASURES max(x) AS m PATTERN (A+))"
+    wide = pa.array([decimal.Decimal(1)], pa.decimal256(76, 2))
+    for values in (pa.array([[]], pa.list_(pa.int64(), 0)), wide):
+        with pytest.raises(rowpattern.QueryError, match=r"has the Arrow type .*, which DuckDB does not have"):
+            read(match_recognize(text, pa.table({"i": [1], "x": values}), stream=stream))
+    frame = pl.DataFrame({"i": [1], "x": pl.Series([[]], dtype=pl.Array(pl.Int64, 0))})
+    with pytest.raises(rowpattern.QueryError, match=r"column x .* has arrays of no values"):
+        match_recognize(text, frame)

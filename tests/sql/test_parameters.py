@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import decimal
+import enum
 import math
 import uuid
 import zoneinfo
@@ -166,9 +167,60 @@ def test_numpy_and_pandas_values_are_those_of_python() -> None:
     midnight = dt.datetime(2020, 1, 1)  # noqa: DTZ001 - without a zone
     values += [(pd.Timestamp(midnight), midnight), (pd.Timedelta("1h"), dt.timedelta(hours=1))]
     values += [((1, 2), [1, 2]), (bytearray(b"x"), b"x")]
+    values += [(np.datetime64(midnight, "ns"), midnight), (np.datetime64("2020-01-01"), midnight.date())]
+    values += [(np.timedelta64(3000, "ns"), dt.timedelta(microseconds=3)), (np.array(3), 3)]
     for given, plain in values:
         found = match_recognize(sql, ROWS, parameters={"p": given})["m"][0].as_py()
         assert (found, type(found)) == (plain, type(plain))
+
+
+def derived(plain: Any) -> Any:
+    """Return a value of a class that is derived from a value's, and that writes itself as another value."""
+    methods = dict.fromkeys(("__str__", "__repr__", "isoformat", "hex"), lambda _: "7")
+    kind = type("Derived", (type(plain),), {**methods, "__bytes__": lambda _: b"7", "__format__": lambda *_: "7"})
+    if isinstance(plain, dt.date):
+        return kind(*plain.timetuple()[: 6 if isinstance(plain, dt.datetime) else 3])
+    if isinstance(plain, dt.timedelta):
+        return kind(plain.days, plain.seconds)
+    return kind(bytes=plain.bytes) if isinstance(plain, uuid.UUID) else kind(plain)
+
+
+def test_values_of_derived_classes_are_what_their_type_holds() -> None:
+    class Color(str, enum.Enum):
+        RED = "red"
+
+    sql = "SELECT $p AS around, * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES $p AS m PATTERN (A+))"
+    plain = [1, 2.5, "a", b"b", decimal.Decimal("1.5"), dt.date(2020, 1, 2), dt.timedelta(3), uuid.UUID(int=5)]
+    plain.append(dt.datetime(2020, 1, 2))  # noqa: DTZ001 - without a zone
+    for given, wanted in [(Color.RED, "red"), *((derived(each), each) for each in plain)]:
+        # The plan of the one before must not answer for the next one.
+        for _ in range(3):
+            found = match_recognize(sql, ROWS, parameters={"p": given}).to_pylist()
+            # Of a UUID DuckDB gives the text.
+            shown = str(wanted) if isinstance(wanted, uuid.UUID) else wanted
+            assert found == [{"around": shown, "m": shown}], type(wanted)
+    assert match_recognize(sql, ROWS, parameters={"p": decimal.Decimal("sNaN")})["m"][0].as_py() != 0
+
+
+def test_zones_without_an_offset() -> None:
+    class Unknown(dt.tzinfo):
+        def utcoffset(self, _: dt.datetime | None) -> None:
+            return None
+
+        def dst(self, _: dt.datetime | None) -> None:
+            return None
+
+        def tzname(self, _: dt.datetime | None) -> str:
+            return "unknown"
+
+    sql = "SELECT $p AS around, * FROM t MATCH_RECOGNIZE (ORDER BY o MEASURES $p AS m PATTERN (A+))"
+    moment = dt.datetime(2020, 1, 1)  # noqa: DTZ001 - without a zone
+    # To Python this has no zone.
+    found = match_recognize(sql, ROWS, parameters={"p": moment.replace(tzinfo=Unknown())}).to_pylist()
+    assert found == [{"around": moment, "m": moment}]
+    for zone in (Unknown(), zoneinfo.ZoneInfo("Europe/Paris")):
+        with pytest.raises(rowpattern.QueryError, match=r"p is 01:00:00 in the zone .*; give a datetime, or a time"):
+            match_recognize(sql, ROWS, parameters={"p": dt.time(1, tzinfo=zone)})
 
 
 def test_texts_become_what_they_stand_beside() -> None:
@@ -286,6 +338,11 @@ ERRORS: list[tuple[str, Any, type[Exception], str]] = [
     (CLAUSE, {"most": 1, "low": "a\0b"}, rowpattern.QueryError, "low has a NUL character"),
     (CLAUSE, {"most": 1, "low": "\ud800"}, rowpattern.QueryError, "low has half of a surrogate pair"),
     (CLAUSE, {"most": 1, "low": pd.Timestamp(1)}, rowpattern.QueryError, "a datetime has no nanoseconds"),
+    (CLAUSE, {"most": 1, "low": pd.Timedelta(1)}, rowpattern.QueryError, "a timedelta has no nanoseconds"),
+    (CLAUSE, {"most": 1, "low": np.datetime64(1, "ns")}, rowpattern.QueryError, "which no datetime is; round it"),
+    (CLAUSE, {"most": 1, "low": np.timedelta64(10**15, "D")}, rowpattern.QueryError, "which no timedelta is"),
+    (CLAUSE, {"most": 1, "low": np.timedelta64(3, "M")}, rowpattern.QueryError, "a number of months, as a timedelta64"),
+    (CLAUSE, {"most": 1, "low": np.timedelta64(3)}, rowpattern.QueryError, "a plain number, as a timedelta64"),
     (CLAUSE, {"most": -1, "low": 1}, rowpattern.QueryError, r"whole number from 0 on, and \$most is -1 \(line 2"),
     (CLAUSE, {"most": True, "low": 1}, rowpattern.QueryError, r"\$most is True"),
     (CLAUSE, {"most": "1} B{1", "low": 1}, rowpattern.QueryError, r"\$most is '1} B{1'"),

@@ -42,10 +42,10 @@ def is_ordered(kind: pa.DataType) -> bool:
 
 
 def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
-    """Return a column of ordered categories with one dictionary of texts for all chunks.
+    """Return a column of categories with one dictionary for all chunks; of ordered ones, a dictionary of texts.
 
     Args:
-        values: the column; returned as it is where it has no ordered categories.
+        values: the column; returned as it is where it has no categories.
         name: its name, for errors.
 
     Raises:
@@ -53,13 +53,12 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """
     kind = values.type
     if not is_ordered(kind):
-        return values
+        return _unified(values) if isinstance(kind, pa.DictionaryType) and values.num_chunks > 1 else values
     if values.num_chunks > 1:
-        try:
-            values = values.unify_dictionaries()
-        except pa.ArrowNotImplementedError:
+        values = _unified(values)
+        if any(chunk.dictionary != values.chunk(0).dictionary for chunk in values.chunks):
             message = f"column {name} has ordered categories of the type {kind.value_type}, whose order is not known"
-            raise QueryError(f"{message}; make texts of them") from None
+            raise QueryError(f"{message}; make texts of them")
     categories = values.chunk(0).dictionary if values.num_chunks else pa.nulls(0, kind.value_type)
     is_text = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
     if not is_text:
@@ -71,6 +70,41 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     if categories.null_count or pc.count_distinct(categories).as_py() < len(categories):
         raise QueryError(f"column {name} has ordered categories that are NULL or not different; give each one a text")
     return values
+
+
+def _unified(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return categories with one dictionary for all chunks; as they are where Arrow cannot compare them, as lists.
+
+    Their keys have more bits where one dictionary has more values than the keys can count.
+    """
+    try:
+        return values.unify_dictionaries()
+    except pa.ArrowNotImplementedError:
+        return values
+    except pa.ArrowInvalid:
+        pass
+    kind = values.type
+    chunks = [_without_null_category(chunk) for chunk in values.chunks]
+    wide = pa.dictionary(pa.int64(), kind.value_type, kind.ordered)
+    unified = pa.chunked_array(chunks, wide).unify_dictionaries()
+    most = len(unified.chunk(0).dictionary) - 1
+    fits = most < 1 << kind.index_type.bit_width - (not pa.types.is_unsigned_integer(kind.index_type))
+    keys = kind.index_type if fits else pa.int32() if most < 1 << 31 else pa.int64()
+    chunks = [
+        pa.DictionaryArray.from_arrays(chunk.indices.cast(keys), chunk.dictionary, ordered=kind.ordered)
+        for chunk in unified.chunks
+    ]
+    return pa.chunked_array(chunks, pa.dictionary(keys, kind.value_type, kind.ordered))
+
+
+def _without_null_category(values: pa.Array) -> pa.Array:
+    """Return categories with keys of 64 bits; what was of the category NULL is NULL."""
+    dictionary, keys = values.dictionary, values.indices.cast(pa.int64())
+    if dictionary.null_count:
+        places = pc.subtract(pc.cumulative_sum(dictionary.is_valid().cast(pa.int64())), pa.scalar(1, pa.int64()))
+        keys = pc.if_else(dictionary.is_valid(), places, pa.scalar(None, pa.int64())).take(keys)
+        dictionary = dictionary.drop_null()
+    return pa.DictionaryArray.from_arrays(keys, dictionary, ordered=values.type.ordered)
 
 
 def _ascending(values: pa.Array) -> bool:

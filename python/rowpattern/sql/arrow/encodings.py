@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rowpattern.errors import RowsError
+from rowpattern.errors import QueryError, RowsError
 from rowpattern.sql.arrow.arrays import from_numpy, number
 from rowpattern.sql.arrow.nested_types import with_inner_types
 
@@ -128,25 +128,51 @@ def for_duckdb(table: Any) -> Any:
 
     NULL durations stand for 0: DuckDB makes microseconds of all places of a column, also of what stands where it is
     NULL, and refuses the whole column when that is out of range. Floats of 16 bits, which it does not have, are ones of
-    32, which hold all of their values, and so are decimals of 256 bits with as many digits as 128 bits have.
+    32, which hold all of their values, and so are decimals of 256 bits with as many digits as 128 bits have, and
+    decimals of whole tens or hundreds. Categories that are structs are written out: comparing them with other rows'
+    ends DuckDB's whole instance.
+
+    Raises:
+        QueryError: a column is of a type that DuckDB does not have.
     """
+    for field in table.schema:
+        if _has(field.type, _is_refused):
+            message = f"column {field.name} has the Arrow type {field.type}, which DuckDB does not have"
+            raise QueryError(f"{message}; cast it to another type, or leave it out of the query")
     if not isinstance(table, pa.Table):
         return table
     for at, field in enumerate(table.schema):
         if pa.types.is_duration(field.type) and table.column(at).null_count:
             chunks = [_with_zeros(chunk) for chunk in table.column(at).chunks]
             table = table.set_column(at, field, pa.chunked_array(chunks, field.type))
+        elif pa.types.is_dictionary(field.type) and _is_nested(field.type.value_type):
+            plain = pa.chunked_array(
+                [chunk.dictionary_decode() for chunk in table.column(at).chunks], field.type.value_type
+            )
+            table = table.set_column(at, field.with_type(plain.type), plain)
         elif _has(field.type, _is_other):
             other = with_inner_types(field.type, _type_for_duckdb)
             table = table.set_column(at, field.with_type(other), table.column(at).cast(other))
     return table
 
 
+def _is_nested(kind: pa.DataType) -> bool:
+    return bool((kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind).num_fields)
+
+
 def _has(kind: pa.DataType, asked: Callable[[pa.DataType], bool]) -> bool:
     """Say whether something is so of a type, or of one inside of it."""
-    if kind.num_fields:
-        return any(_has(kind.field(at).type, asked) for at in range(kind.num_fields))
-    return bool(asked(kind))
+    return bool(asked(kind)) or any(_has(kind.field(at).type, asked) for at in range(kind.num_fields))
+
+
+def _is_refused(kind: pa.DataType) -> bool:
+    """Say whether DuckDB has no such type: of lists of no values it divides by their length, and ends the process."""
+    types = pa.types
+    if types.is_fixed_size_list(kind):
+        return bool(kind.list_size == 0)
+    if types.is_decimal(kind):
+        return bool(max(kind.precision, kind.precision - kind.scale) > _MOST_DIGITS)
+    return bool(types.is_union(kind) and kind.mode == "dense")
 
 
 def _is_other(kind: pa.DataType) -> bool:
@@ -156,8 +182,10 @@ def _is_other(kind: pa.DataType) -> bool:
 def _type_for_duckdb(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_float16(kind):
         return pa.float32()
-    if pa.types.is_decimal256(kind) and kind.precision <= _MOST_DIGITS:
+    if pa.types.is_decimal256(kind) and kind.scale >= 0:
         return pa.decimal128(kind.precision, kind.scale)
+    if pa.types.is_decimal(kind) and kind.scale < 0:
+        return pa.decimal128(kind.precision - kind.scale, 0)
     return kind
 
 

@@ -293,9 +293,9 @@ def _ordered_by_duckdb(
     values = [with_inner_ranks(column) for column in values]
     numbers = from_numpy(np.arange(count, dtype=np.int64))
     database.register(
-        "rowpattern keys", pa.table([*values, numbers], names=[*(f"k{at}" for at in range(len(values))), "row"])
+        "rowpattern keys", pa.table([*values, numbers], names=[*(f"key {at + 1}" for at in range(len(values))), "row"])
     )
-    by = [f'"k{at}" {key.direction}' for at, key in enumerate(keys)]
+    by = [f'"key {at}" {key.direction}' for at, key in enumerate(keys, 1)]
     found = database.query(f'SELECT "row" FROM "rowpattern keys" ORDER BY {", ".join([*by, "row"])}')
     order = np.asarray(found.column(0).to_numpy())
     context.hold(count)

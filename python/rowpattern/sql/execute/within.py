@@ -126,6 +126,9 @@ def _asked_length(within: Within, database: Database) -> pa.Scalar:
     length = found[0]
     if not length.is_valid:
         raise _failed(within, "the length is NULL; write one, as INTERVAL 1 HOUR")
+    if pa.types.is_timestamp(length.type):
+        # Of which Python knows only some, and which is refused beside a key.
+        return length
     value = length.as_py()
     if pa.types.is_interval(length.type):
         months, days, nanoseconds = value

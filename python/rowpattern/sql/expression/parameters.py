@@ -18,6 +18,7 @@ from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.expression import typed
+from rowpattern.sql.expression.given_values import digits_of, plain_value
 from rowpattern.sql.expression.nodes import (
     PARAMETER_COLUMN,
     Argument,
@@ -49,16 +50,8 @@ _WHOLE = (
     ("HUGEINT", -(1 << 127), (1 << 127) - 1),
     ("UHUGEINT", 0, (1 << 128) - 1),
 )
-_MOST_DIGITS = 38
-# As the words of a query's text.
-_MOST_VALUES = 100_000
-# Arrow has some levels more.
-_DEEPEST = 32
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _MICROSECOND = dt.timedelta(microseconds=1)
-_ALLOWED = (
-    "None, bool, int, float, str, bytes, Decimal, date, time, datetime, timedelta, UUID, and lists and dicts of these"
-)
 
 
 class ParameterValues:
@@ -91,7 +84,7 @@ class ParameterValues:
                 raise TypeError(
                     f"the parameters {self._written[key]} and {name} have one name: its case does not count"
                 )
-            self._values[key] = _checked(value, name)
+            self._values[key] = plain_value(value, name)
             self._written[key] = name
         self._types: dict[str, str | None] = {}
 
@@ -216,78 +209,13 @@ def with_values(node: Node, values: ParameterValues, *, typed: bool) -> Node:
 # Values.
 
 
-def _checked(value: Any, name: str) -> Any:
-    """Return a value as one of the types that are allowed, where it is not too large to be written into a query."""
-    left = _MOST_VALUES
-    waiting = [(value, 0)]
-    while waiting:
-        each, depth = waiting.pop()
-        inside = [*each.values()] if isinstance(each, Mapping) else each if isinstance(each, (list, tuple)) else ()
-        left -= len(inside)
-        if left < 0:
-            raise QueryError(f"the parameter {name} has more than {_MOST_VALUES:,} values in it; put them into a table")
-        if depth > _DEEPEST:
-            raise QueryError(f"the parameter {name} is nested too deeply: in more than {_DEEPEST} lists or dicts")
-        waiting += [(one, depth + 1) for one in inside]
-    return _plain(value, name)
-
-
-def _plain(value: Any, name: str) -> Any:
-    """Return a value as one of the types that are allowed."""
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "shape", None) == ():
-        value = value.item()
-    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
-        return None
-    if isinstance(value, bytearray):
-        return bytes(value)
-    if isinstance(value, str):
-        return _text(value, name)
-    if isinstance(value, dt.datetime) and getattr(value, "nanosecond", None):
-        raise QueryError(f"the parameter {name} is {value!s}, and a datetime has no nanoseconds; round it")
-    if isinstance(value, dt.datetime) and type(value) is not dt.datetime:
-        return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not _WHOLE[3][1] <= value <= _WHOLE[4][2]:
-            raise QueryError(
-                f"the parameter {name} is a whole number that 128 bits do not hold; give a float or a text"
-            )
-        return int(value)
-    if isinstance(value, decimal.Decimal) and value.is_finite() and _digits(value)[0] > _MOST_DIGITS:
-        raise QueryError(f"the parameter {name} has more than {_MOST_DIGITS} digits; give a float")
-    if isinstance(value, (bool, float, bytes, decimal.Decimal, dt.date, dt.time, dt.timedelta, uuid.UUID)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_plain(each, name) for each in value]
-    if isinstance(value, Mapping):
-        return {_text(str(key), name): _plain(each, name) for key, each in value.items()}
-    raise TypeError(f"the parameter {name} is of the type {type(value).__name__}; allowed are {_ALLOWED}")
-
-
-def _text(value: str, name: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise QueryError(f"the parameter {name} has half of a surrogate pair, which is no character") from None
-    if "\0" in value:
-        raise QueryError(f"the parameter {name} has a NUL character, which no text of a query has; remove it")
-    return str(value)
-
-
-def _digits(value: decimal.Decimal) -> tuple[int, int]:
-    """Return how many digits a decimal has, and how many of them stand behind the point."""
-    _, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)  # noqa: S101 - it is finite
-    scale = max(0, -exponent)
-    return max(len(digits) + max(exponent, 0), scale + 1 if scale else 1), scale
-
-
 def _type(value: Any) -> str | None:
     if isinstance(value, bool):
         return "BOOLEAN"
     if isinstance(value, int):
         return next(name for name, least, most in _WHOLE if least <= value <= most)
     if isinstance(value, decimal.Decimal):
-        return "DOUBLE" if not value.is_finite() else "DECIMAL({},{})".format(*_digits(value))
+        return "DOUBLE" if not value.is_finite() else "DECIMAL({},{})".format(*digits_of(value))
     if isinstance(value, dt.datetime):
         return "TIMESTAMP" if value.tzinfo is None else "TIMESTAMP WITH TIME ZONE"
     if isinstance(value, dt.time):
@@ -373,7 +301,7 @@ def _held(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, decimal.Decimal):
-        return int(value.scaleb(_digits(value)[1], decimal.Context(prec=50))) if value.is_finite() else None
+        return int(value.scaleb(digits_of(value)[1], decimal.Context(prec=50))) if value.is_finite() else None
     if isinstance(value, dt.datetime):
         return ((value if value.tzinfo else value.replace(tzinfo=dt.timezone.utc)) - _EPOCH) // _MICROSECOND
     if isinstance(value, dt.date):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.tables.table import Table, check_names, checked
 
-__all__ = ["PolarsTable", "check_no_objects", "is_wide"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PolarsTable", "check_dtype", "is_wide"]
 
 # Types of Polars' that Arrow has too.
 _POLARS_NUMBERS = {
@@ -54,7 +57,7 @@ class PolarsTable(Table):
         dtype = series.dtype
         if type(dtype).__name__ in _POLARS_NUMBERS:
             return pa.chunked_array(series)
-        check_no_objects(name, dtype)
+        check_dtype(name, dtype)
         try:
             if dtype == polars.String:
                 # As views, whose conversion takes a third of that of Polars.
@@ -71,7 +74,7 @@ class PolarsTable(Table):
 
     def arrow(self) -> pa.Table:
         """Return all columns, checked."""
-        if any(_has_objects(dtype) or is_wide(dtype) for dtype in self._frame.dtypes):
+        if any(_has(dtype, _is_refused) or is_wide(dtype) for dtype in self._frame.dtypes):
             return pa.table({name: self.column(name) for name in self.names})
         try:
             table = self._frame.to_arrow()
@@ -109,22 +112,36 @@ def is_wide(dtype: Any) -> bool:
     return str(dtype) in {"Int128", "UInt128"}
 
 
-def check_no_objects(name: str, dtype: Any) -> None:
-    """Refuse a column of Polars' that has Python's objects: Arrow gets their addresses.
+def check_dtype(name: str, dtype: Any) -> None:
+    """Refuse a column of Polars' that has Python's objects: Arrow gets their addresses; or arrays of no values.
+
+    Polars panics where it is given those.
 
     Raises:
         QueryError: it has some.
     """
-    if _has_objects(dtype):
+    if _has(dtype, _is_objects):
         message = f"column {name} of the type {dtype} has Python's objects, which no query can read"
         raise QueryError(f"{message}; give it a type of Polars', or leave it out of the table")
+    if _has(dtype, _is_of_no_values):
+        message = f"column {name} of the type {dtype} has arrays of no values, which no query can read"
+        raise QueryError(f"{message}; cast it to lists, or leave it out of the table")
 
 
-def _has_objects(dtype: Any) -> bool:
+def _is_refused(dtype: Any) -> bool:
+    return _is_objects(dtype) or _is_of_no_values(dtype)
+
+
+def _is_objects(dtype: Any) -> bool:
+    return str(dtype) == "Object"
+
+
+def _is_of_no_values(dtype: Any) -> bool:
+    return getattr(dtype, "size", None) == 0
+
+
+def _has(dtype: Any, asked: Callable[[Any], bool]) -> bool:
+    """Say whether something is so of a type, or of one inside of it."""
     inner = getattr(dtype, "inner", None)
     fields = getattr(dtype, "fields", ())
-    return (
-        str(dtype) == "Object"
-        or (inner is not None and _has_objects(inner))
-        or any(_has_objects(each.dtype) for each in fields)
-    )
+    return asked(dtype) or (inner is not None and _has(inner, asked)) or any(_has(each.dtype, asked) for each in fields)

@@ -21,7 +21,7 @@ from rowpattern.sql.expression.write import quoted
 from rowpattern.sql.runtime.ownership import owned
 from rowpattern.sql.tables.datasets import dataset_batches, file_dataset
 from rowpattern.sql.tables.inputs import is_frame, read_table
-from rowpattern.sql.tables.polars_table import check_no_objects, is_wide
+from rowpattern.sql.tables.polars_table import check_dtype, is_wide
 from rowpattern.sql.tables.reading import supervised
 from rowpattern.sql.tables.table import check_names, checked
 
@@ -169,7 +169,7 @@ def read_stream(value: Any, name: str, context: ExecutionContext) -> Stream:
                 value = value.with_columns(sys.modules["polars"].col(wide).cast(sys.modules["polars"].Decimal(38, 0)))
                 dtypes = value.collect_schema()
             for label, dtype in dtypes.items():
-                check_no_objects(label, dtype)
+                check_dtype(label, dtype)
             schema = sys.modules["polars"].DataFrame(schema=dtypes).to_arrow().schema
         rows = batch_rows(schema)
         labels = {label: dtype.categories.to_list() for label, dtype in dtypes.items() if _is_enum(dtype)}
