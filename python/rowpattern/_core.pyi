@@ -139,6 +139,7 @@ def order(
     *,
     symbols: Optional[RowSymbols] = None,
     keys: bool = False,
+    left_out: Optional[bytes] = None,
     threads: int = 1,
     timeout_seconds: Optional[float] = None,
     memory_limit_mb: Optional[float] = None,
@@ -444,6 +445,7 @@ class Pattern:
     @property
     def memory_bytes(self) -> int:
         """Bytes that this pattern holds now: matching fills tables, up to a limit."""
+    def _passed_over(self, used: Sequence[str]) -> Optional[bytes]: ...
     def _rows_before(self) -> list[Optional[int]]: ...
     def _layered(self, layers: int) -> Optional[Pattern]: ...
     def explain(self) -> str:

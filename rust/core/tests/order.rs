@@ -9,7 +9,9 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rowpattern_core::budget::{Budget, Stopped};
-use rowpattern_core::order::{BitSlice, Carried, KeyChunk, KeyTexts, KeyValues, OrderError, RowOrder, SortKey, order};
+use rowpattern_core::order::{
+    BitSlice, Carried, KeyChunk, KeyTexts, KeyValues, LeftOut, OrderError, RowOrder, SortKey, order,
+};
 
 /// A column as its test has it.
 #[derive(Debug, Clone)]
@@ -149,6 +151,7 @@ fn ordered(
     partition_by: usize,
     rows: usize,
     threads: usize,
+    left_out: Option<&LeftOut>,
     budget: &Budget,
 ) -> Result<Option<RowOrder>, OrderError> {
     let validity: Vec<_> = keys.iter().map(|key| key.valid.as_ref().map(|valid| bits(valid, 3))).collect();
@@ -207,7 +210,7 @@ fn ordered(
     };
     let keys: Vec<_> = (0..keys.len()).map(of).collect();
     let bytes: Vec<_> = (0..rows).map(carried).collect();
-    let carried = Carried { bytes: Some(&bytes), keys: true };
+    let carried = Carried { bytes: Some(&bytes), keys: true, left_out };
     order(&keys, partition_by, (rows, carried), threads, budget, &mut || Ok(()))
 }
 
@@ -217,7 +220,16 @@ fn carried(row: usize) -> u8 {
 }
 
 fn check(keys: &[Asked], partition_by: usize, rows: usize, threads: usize) {
-    let found = ordered(keys, partition_by, rows, threads, &Budget::unlimited());
+    check_with(keys, partition_by, rows, threads, None);
+    if rows < MANY {
+        // Two of three rows, and all of some.
+        let left_out = LeftOut(std::array::from_fn(|byte| byte % 3 > 0 || byte > 60));
+        check_with(keys, partition_by, rows, threads, Some(&left_out));
+    }
+}
+
+fn check_with(keys: &[Asked], partition_by: usize, rows: usize, threads: usize, left_out: Option<&LeftOut>) {
+    let found = ordered(keys, partition_by, rows, threads, left_out, &Budget::unlimited());
     let found = found.expect("an order").expect("an order");
     let compare = |keys: &[Asked], one: usize, other: usize| {
         keys.iter().map(|key| key.compare(one, other)).find(|found| found.is_ne()).unwrap_or(Ordering::Equal)
@@ -228,6 +240,9 @@ fn check(keys: &[Asked], partition_by: usize, rows: usize, threads: usize) {
     assert_eq!(found.order.is_none(), is_in_order, "None where rows are in order, and only there");
     assert_eq!(found.bytes.is_none(), is_in_order);
     if let Some(order) = found.order {
+        if let Some(LeftOut(left_out)) = left_out.filter(|_| order.len() < rows) {
+            wanted.retain(|&row| !left_out[usize::from(carried(row))]);
+        }
         assert!(order.iter().map(|&row| row as usize).eq(wanted.iter().copied()), "{order:?} {wanted:?}");
         let bytes = wanted.iter().map(|&row| carried(row));
         assert!(found.bytes.is_some_and(|found| found.into_iter().eq(bytes)), "what rows carry");
@@ -238,7 +253,7 @@ fn check(keys: &[Asked], partition_by: usize, rows: usize, threads: usize) {
     }
     let begins =
         |place: &usize| *place == 0 || compare(&keys[..partition_by], wanted[place - 1], wanted[*place]).is_ne();
-    let starts: Vec<_> = (0..rows).filter(begins).map(|place| place as i64).collect();
+    let starts: Vec<_> = (0..wanted.len()).filter(begins).map(|place| place as i64).collect();
     assert_eq!(found.starts, starts);
 }
 
@@ -366,7 +381,7 @@ fn the_first_key_of_order_by_comes_in_order_too() {
             println!("{name}");
             let keys = [users.clone(), times];
             check(&keys, 1, MANY, 2);
-            let found = ordered(&keys, 1, MANY, 2, &Budget::unlimited());
+            let found = ordered(&keys, 1, MANY, 2, None, &Budget::unlimited());
             assert!(found.is_ok_and(|found| found.is_some_and(|found| found.keys.is_some())), "keys are known");
         }
     }
@@ -413,9 +428,9 @@ fn a_range_that_was_guessed_is_looked_at() {
 #[test]
 fn limits_are_kept() {
     for (name, key) in many() {
-        let by_time = ordered(std::slice::from_ref(&key), 1, MANY, 2, &Budget::new(Some(Duration::ZERO), None));
+        let by_time = ordered(std::slice::from_ref(&key), 1, MANY, 2, None, &Budget::new(Some(Duration::ZERO), None));
         assert_eq!(by_time.err(), Some(OrderError::Stopped(Stopped::TimeLimit)), "{name}");
-        let by_memory = ordered(std::slice::from_ref(&key), 1, MANY, 2, &Budget::new(None, Some(3 * MANY)));
+        let by_memory = ordered(std::slice::from_ref(&key), 1, MANY, 2, None, &Budget::new(None, Some(3 * MANY)));
         assert_eq!(by_memory.err(), Some(OrderError::Stopped(Stopped::MemoryLimit)), "{name}");
     }
 }
@@ -462,7 +477,7 @@ fn what_cannot_be_read_is_named() {
     assert_eq!(asked(&of(3, places), 3), unreadable(2, "its key is out of the dictionary's range"));
     assert_eq!(asked(&of(3, KeyValues::I64(&[1, 2])), 3), unreadable(0, "its values are fewer than its rows"));
     assert_eq!(asked(&of(2, KeyValues::I64(&[1, 2])), 3), unreadable(3, "keys have different numbers of rows"));
-    let carried = Carried { bytes: Some(&[0; 3]), keys: false };
+    let carried = Carried { bytes: Some(&[0; 3]), keys: false, left_out: None };
     let found = order(&of(2, KeyValues::I64(&[1, 2])), 0, (2, carried), 1, &Budget::unlimited(), &mut || Ok(()));
     assert_eq!(found.err(), unreadable(3, "another number of rows carries bytes"));
 }

@@ -307,7 +307,7 @@ impl FewRows {
             .collect();
         let (mut order, mut starts) = (None, vec![0]);
         if !keys.is_empty() {
-            let asked = OrderAsked { of_partitions: self.partition_by.len(), keys: false, threads: 1 };
+            let asked = OrderAsked { of_partitions: self.partition_by.len(), keys: false, left_out: None, threads: 1 };
             let found = ordered(&keys, asked, None, limits, signals)?.ok_or(Unanswered::ByOthers)?;
             order = found.order;
             if !self.partition_by.is_empty() {

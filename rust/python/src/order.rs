@@ -1,8 +1,9 @@
 //! The order of rows by columns of Arrow.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::order::{
-    Carried, EncodedKeys, KeyChunk, KeyValues, OrderError, RowOrder, SortKey, order as order_rows,
+    Carried, EncodedKeys, KeyChunk, KeyValues, LeftOut, OrderError, RowOrder, SortKey, order as order_rows,
 };
 use rowpattern_macros::catch_panics;
 
@@ -68,6 +69,8 @@ type FoundOrder = (Option<Column>, Column, Option<Column>);
 ///     symbols: what was made of the rows as they are, for up to eight variables; it is of the rows in order afterwards, unless
 ///         None is returned.
 ///     keys: whether the values of the first key of ORDER BY are wanted.
+///     left_out: for each byte that `symbols` may be, 1 where such rows may be left out of the order, and 0 otherwise, as
+///         `Pattern._passed_over` gives it; None where all rows are needed. They are left out where that saves time.
 ///     threads: the most threads.
 ///     timeout_seconds: the most time.
 ///     memory_limit_mb: the most memory, in MB of 2**20 bytes; the columns do not count.
@@ -88,8 +91,8 @@ type FoundOrder = (Option<Column>, Column, Option<Column>);
 ///     QueryLimitError: a limit was passed.
 #[catch_panics]
 #[pyfunction]
-#[pyo3(signature = (partition_by, order_by = Vec::new(), *, symbols = None, keys = false, threads = 1, timeout_seconds = None,
-    memory_limit_mb = None, cancel = None))]
+#[pyo3(signature = (partition_by, order_by = Vec::new(), *, symbols = None, keys = false, left_out = None, threads = 1,
+    timeout_seconds = None, memory_limit_mb = None, cancel = None))]
 #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 pub fn order(
     py: Python<'_>,
@@ -97,6 +100,7 @@ pub fn order(
     order_by: Vec<(Bound<'_, PyAny>, bool, bool)>,
     symbols: Option<&Bound<'_, RowSymbols>>,
     keys: bool,
+    left_out: Option<Vec<u8>>,
     #[pyo3(from_py_with = whole)] threads: usize,
     #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
     #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
@@ -111,7 +115,14 @@ pub fn order(
     let given = given.collect::<PyResult<Vec<_>>>()?;
     let given: Vec<_> = given.iter().map(KeyArgument::given).collect();
     let mut signals = limits.signals();
-    let asked = OrderAsked { of_partitions, keys, threads };
+    let left_out = left_out.map(|flags| {
+        let flags: Result<[u8; 1 << u8::BITS], _> = flags.try_into();
+        flags.map(|flags| LeftOut(flags.map(|flag| flag != 0)))
+    });
+    let left_out = left_out.transpose().map_err(|flags| {
+        PyValueError::new_err(format!("left_out must have 256 bytes, one for each symbol, not {}", flags.len()))
+    })?;
+    let asked = OrderAsked { of_partitions, keys, left_out: left_out.as_ref(), threads };
     let mut order = |bytes: Option<&[u8]>| {
         let mut found = ordered(&given, asked, bytes, &limits, &mut signals)?;
         let bytes = found.as_mut().and_then(|found| found.bytes.take());
@@ -132,23 +143,24 @@ pub fn order(
 
 /// What is asked about the order of keys.
 #[derive(Clone, Copy)]
-pub struct OrderAsked {
+pub struct OrderAsked<'a> {
     pub of_partitions: usize,
     pub keys: bool,
+    pub left_out: Option<&'a LeftOut>,
     pub threads: usize,
 }
 
 /// Orders rows, with a byte of each where there are some; None as for [`order`].
 pub fn ordered(
     given: &[GivenKey<'_>],
-    asked: OrderAsked,
+    asked: OrderAsked<'_>,
     bytes: Option<&[u8]>,
     limits: &CallLimits,
     signals: &mut Signals,
 ) -> Result<Option<RowOrder>, OrderError> {
-    let OrderAsked { of_partitions, keys: wants_keys, threads } = asked;
+    let OrderAsked { of_partitions, keys: wants_keys, left_out, threads } = asked;
     let found = with_keys(given, |keys| {
-        let carried = (keys.first().map_or(0, SortKey::rows), Carried { bytes, keys: wants_keys });
+        let carried = (keys.first().map_or(0, SortKey::rows), Carried { bytes, keys: wants_keys, left_out });
         order_rows(keys, of_partitions, carried, threads, &limits.budget, &mut || signals.tick())
     });
     found.map(Option::flatten)

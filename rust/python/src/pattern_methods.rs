@@ -10,6 +10,7 @@ use rowpattern_core::automaton::ACCEPT;
 use rowpattern_core::budget::Budget;
 use rowpattern_macros::catch_panics;
 
+use super::arguments;
 use super::cancel_argument::{Cancel, account, given};
 use super::counted::counted;
 use super::hooks::hooks;
@@ -101,6 +102,23 @@ impl Pattern {
     /// row can be.
     fn _rows_before(&self) -> Vec<Option<usize>> {
         self.compiled.automaton.rows_before()
+    }
+
+    /// For each symbol of up to eight variables, as a byte that says whose conditions hold: 1 where rows of it can be left out and
+    /// the matches are the same but for these rows, none of which are mapped to one of `used`; 0 otherwise. None where it
+    /// is 0 for all.
+    fn _passed_over(&self, py: Python<'_>, used: Vec<String>) -> PyResult<Option<Vec<u8>>> {
+        let automaton = &self.compiled.automaton;
+        let mut are_used = 0;
+        for name in &used {
+            let variable = arguments::variable(py, &self.compiled.variables, name)?;
+            are_used |= 1_u8.checked_shl(variable.into()).unwrap_or(0);
+        }
+        let most = u8::MAX >> u8::BITS.saturating_sub(automaton.variable_count as u32).min(u8::BITS - 1);
+        let is_passed_over =
+            |symbol| symbol <= most && automaton.passed_over(symbol).is_some_and(|variables| variables & are_used == 0);
+        let flags: Vec<_> = (0..=u8::MAX).map(|symbol| u8::from(is_passed_over(symbol))).collect();
+        Ok(flags.contains(&1).then_some(flags))
     }
 
     /// The same pattern with variables of their own for each of a match's first rows, and for all further ones: `A`

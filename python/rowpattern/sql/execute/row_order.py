@@ -32,7 +32,8 @@ class RowOrder(NamedTuple):
     """Rows in order, and where partitions begin.
 
     Attributes:
-        order: for each place, the row; None where rows are in order already.
+        order: for each place, the row; None where rows are in order already. Some rows are left out where
+            that is allowed.
         starts: the places where partitions begin, the first is 0; none where there are no rows.
         key: the first key of ORDER BY in order; None where it was not asked for, or not found while sorting.
     """
@@ -53,10 +54,12 @@ class Carried(NamedTuple):
     Attributes:
         symbols: what conditions of one row say of each row as the table has it; None where nothing is known.
         key: whether the values of the first key of ORDER BY are read in order afterwards.
+        left_out: for each symbol whether rows of it may be left out of the order, as `passed_over` says it.
     """
 
     symbols: RowSymbols | None = None
     key: bool = False
+    left_out: bytes | None = None
 
 
 NOTHING_CARRIED = Carried()
@@ -91,7 +94,9 @@ def row_order(
     if len(known) < len(columns):
         return None
     order_by = [(column, key.descending, key.nulls_first) for column, key in zip(known, keys)]
-    options: dict[str, Any] = {"symbols": carried.symbols, "keys": carried.key} if any(carried) else {}
+    options: dict[str, Any] = {}
+    if any(carried):
+        options = {"symbols": carried.symbols, "keys": carried.key, "left_out": carried.left_out}
     with context.limited():
         found = order_rows(
             known[:partition_keys], order_by[partition_keys:], threads=context.threads, **options, **context.remaining

@@ -16,6 +16,7 @@ from rowpattern.errors import QueryError, QueryLimitError, RowsError
 from rowpattern.patterns import RowSymbols
 from rowpattern.sql.arrow.arrays import from_numpy
 from rowpattern.sql.bind.references import HERE, RowExists, Value
+from rowpattern.sql.execute.passed_over import passed_over
 from rowpattern.sql.execute.row_expressions import EngineNodes, RowInputs, compute, read_columns, with_constants
 from rowpattern.sql.execute.row_order import NOTHING_CARRIED, Carried
 from rowpattern.sql.execute.sort import OrderedPartitions
@@ -102,7 +103,9 @@ def carried_in_order(bound: BoundClause, table: Table, database: Database, conte
     except (QueryError, RowsError, pa.ArrowInvalid):
         # What is wrong is said when all conditions are computed.
         known = None
-    return Carried(known, key is not None and reads_keys)
+    # Whether rows count is known where their symbols are known whole.
+    is_whole = known is not None and symbols.are_of_table(split)
+    return Carried(known, key is not None and reads_keys, passed_over(bound, context) if is_whole else None)
 
 
 def split_conditions(conditions: Sequence[Condition], together: TypedClause) -> _SplitConditions:
@@ -222,6 +225,10 @@ class _Symbols(NamedTuple):
             return None
         limits = {"threads": self.database.threads, **self.database.remaining}
         return RowSymbols(self.pattern, self.rows.count, **self._of_table(program), **limits)
+
+    def are_of_table(self, split: _SplitConditions) -> bool:
+        """Say whether every condition reads one row, and nothing else, and the engine computes it."""
+        return not split.others and not self._program(split.by_engine).conditions
 
     def _of_table(self, program: _Program) -> dict[str, Any]:
         table_columns = read_columns(program.table_columns, self._table_column)

@@ -50,7 +50,8 @@ class OrderedPartitions:
 
     Attributes:
         table: where they come from.
-        order: for each row here, its row in the table; None when they are in order already.
+        order: for each row here, its row in the table; None when they are in order already. Some of
+            the table's may be left out, or there several times.
         starts: the row where each partition begins, the first is 0; int64.
         symbols: what conditions of one row say of each row here, if they were computed before; whoever takes them
             leaves None.
@@ -70,7 +71,7 @@ class OrderedPartitions:
     @property
     def count(self) -> int:
         """How many rows there are."""
-        return self.table.rows
+        return self.table.rows if self.order is None else len(self.order)
 
     @property
     def ends(self) -> Integers:

@@ -59,15 +59,6 @@ class FramedMatches(NamedTuple):
     measures: dict[str, Array]
 
 
-class _FrameRows(OrderedPartitions):
-    """The rows of some frames, one frame after another: a row is in several of them."""
-
-    @property
-    def count(self) -> int:
-        """How many rows all frames have together."""
-        return 0 if self.order is None else len(self.order)
-
-
 def matches_of_frames(
     window: BoundWindow, rows: OrderedPartitions, last: Integers, database: Database, context: ExecutionContext
 ) -> FramedMatches:
@@ -147,7 +138,8 @@ class _Frames:
         order = np.arange(total, dtype=np.int64) + np.repeat(first - begin - starts, sizes)
         reach = int(self._last[begin:behind].max()) + 1 if behind > begin else begin
         columns = {name: self._rows.column(name).slice(begin, reach - begin) for name in self._reads}
-        frames: OrderedPartitions = _FrameRows(Table(pa.table(columns)), context, order, starts)
+        # One frame after another: a row is in several of them.
+        frames = OrderedPartitions(Table(pa.table(columns)), context, order, starts)
         if self._bound.away:
             # A row has other values before it in each frame that it is in, so that it has to be there as often.
             taken = {name: take_values(context, values, from_numpy(order)) for name, values in columns.items()}

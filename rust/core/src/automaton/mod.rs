@@ -21,6 +21,7 @@
 
 mod layers;
 mod nfa;
+mod passed_over;
 mod positions;
 
 pub use nfa::{MAX_STATES, Position};

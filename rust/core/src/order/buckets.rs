@@ -72,7 +72,7 @@ fn sort_as<const JOINED: bool, C: RowCodes>(
     let mut bytes: Vec<u8> = budget.any(if JOINED { 0 } else { with.bytes.len() })?;
     let mut begins: Vec<u32> = budget.zeroed(morsels.saturating_mul(buckets.count + 1))?;
     let room = Room { rest: &mut rest, place: &mut place, bytes: &mut bytes, begins: &mut begins };
-    scatter::<JOINED, C>(codes, with.bytes, rows, buckets, room, work, tick)?;
+    scatter::<JOINED, C>(codes, with, rows, buckets, room, work, tick)?;
     if !codes.are_as_thought() {
         budget.release_vector(&rest);
         budget.release_vector(&place);
@@ -82,9 +82,10 @@ fn sort_as<const JOINED: bool, C: RowCodes>(
     }
     let scattered = Scattered::<JOINED> { rest: &rest, place: &place, bytes: &bytes, begins: &begins, buckets };
     let lengths = scattered.lengths(work)?;
-    let mut order: Vec<u32> = budget.any(rows)?;
-    let mut own_bytes: Vec<u8> = budget.any(with.bytes.len())?;
-    let mut keys: Vec<i64> = budget.any(if with.key.is_some() { rows } else { 0 })?;
+    let kept = lengths.iter().sum();
+    let mut order: Vec<u32> = budget.any(kept)?;
+    let mut own_bytes: Vec<u8> = budget.any(if with.bytes.is_empty() { 0 } else { kept })?;
+    let mut keys: Vec<i64> = budget.any(if with.key.is_some() { kept } else { 0 })?;
     let mut found = {
         let order = Parts::of_lengths(&mut order, lengths.iter().copied());
         let bytes = Parts::of_lengths(&mut own_bytes, lengths.iter().copied());

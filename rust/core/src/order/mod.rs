@@ -14,7 +14,7 @@
 //! let key = |values| SortKey { chunks: vec![KeyChunk { rows: 4, valid: None, values }], descending: false, nulls_first: false };
 //! let (users, times) = ([7, 5, 7, 5], [4_i64, 3, 2, 1]);
 //! let keys = [key(KeyValues::I32(&users)), key(KeyValues::I64(&times))];
-//! let carried = Carried { bytes: Some(b"abcd"), keys: true };
+//! let carried = Carried { bytes: Some(b"abcd"), keys: true, left_out: None };
 //! let found = order(&keys, 1, (4, carried), 1, &Budget::unlimited(), &mut || Ok(())).unwrap().unwrap();
 //! assert_eq!(found.order, Some(vec![3, 1, 2, 0]));
 //! assert_eq!(found.starts, [0, 2]);
@@ -28,6 +28,7 @@ mod columns;
 mod dictionary;
 mod encoded;
 mod error;
+mod left_out;
 mod places;
 mod prepare;
 mod scan;
@@ -45,6 +46,7 @@ pub use columns::{BitSlice, KeyChunk, KeyTexts, KeyValues, SortKey};
 pub use dictionary::{LONG, MOST_SHORT_BYTES, Short, short, short_of};
 pub use encoded::EncodedKeys;
 pub use error::OrderError;
+pub use left_out::LeftOut;
 pub use scan::{OrderCheck, OrderScratch};
 
 use self::buckets::{Sorted, sort};
@@ -58,7 +60,7 @@ use crate::budget::{Budget, Tick};
 /// Rows in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowOrder {
-    /// For each place, the row; None where rows are in order already.
+    /// For each place, the row; None where rows are in order already. Rows may have been left out where that was asked for.
     pub order: Option<Vec<u32>>,
     /// The places where partitions begin; the first is 0.
     pub starts: Vec<i64>,
@@ -77,6 +79,8 @@ pub struct Carried<'c> {
     pub bytes: Option<&'c [u8]>,
     /// The first key of ORDER BY.
     pub keys: bool,
+    /// By their bytes, rows that may be left out of the order. They are where that saves time.
+    pub left_out: Option<&'c LeftOut>,
 }
 
 /// Orders rows. None where that is left to others: there are more than 2^32 rows, or a dictionary's entries are dictionaries, or
@@ -161,12 +165,13 @@ impl NumberedKeys<'_> {
         if let [only] = words.as_slice() {
             with.bytes = carried.bytes.unwrap_or_default();
             with.key = sources.get(of_partitions).filter(|_| carried.keys).and_then(|source| only.key(source));
+            with.left_out = carried.left_out.filter(|left_out| left_out.is_worth_it(with.bytes));
         }
         let Sorted { order, changes, mut bytes, keys } = by_words(&words, rows, with, work, tick)?;
         if !words.iter().all(RowCodes::are_as_thought) {
             return Ok(None);
         }
-        if let Some(carried) = carried.bytes.filter(|_| bytes.len() < rows) {
+        if let Some(carried) = carried.bytes.filter(|_| bytes.len() < order.len()) {
             bytes = in_order(carried, &order, work, tick)?;
         }
         let starts = if words.iter().skip(1).all(|word| word.bits == word.order_bits) {
@@ -175,8 +180,8 @@ impl NumberedKeys<'_> {
             starts_of(&order, &words, work, tick)?
         };
         Ok(Some(RowOrder {
+            starts: with_first(starts, order.len(), work)?,
             order: Some(order),
-            starts: with_first(starts, rows, work)?,
             bytes: carried.bytes.map(|_| bytes),
             keys: with.key.map(|_| keys),
         }))

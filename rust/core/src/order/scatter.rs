@@ -4,7 +4,7 @@
 //! row is written to one place in memory: each bucket is another cache line, and there are more than the first cache holds.
 
 use super::OrderError;
-use super::word::RowCodes;
+use super::word::{RowCodes, With};
 use super::work::{MORSEL_ROWS, Parts, Work};
 use crate::budget::Tick;
 
@@ -113,10 +113,10 @@ pub struct Room<'r> {
 }
 
 /// Writes for each morsel the rests and places of its rows, and what they carry, in the order of buckets, and where each bucket
-/// begins. Ends early where codes turn out to be others than was thought.
+/// begins. Where rows are joined, those to be left out are. Ends early where codes turn out to be others than was thought.
 pub fn scatter<const JOINED: bool, C: RowCodes>(
     codes: &C,
-    carried: &[u8],
+    with: With<'_>,
     rows: usize,
     buckets: Buckets,
     room: Room<'_>,
@@ -126,9 +126,11 @@ pub fn scatter<const JOINED: bool, C: RowCodes>(
     let (rests, places) = (Parts::of_length(room.rest, MORSEL_ROWS), Parts::of_length(room.place, MORSEL_ROWS));
     let bytes = Parts::of_length(room.bytes, MORSEL_ROWS);
     let begins = Parts::of_length(room.begins, buckets.count + 1);
+    let left_out = with.left_out.filter(|_| JOINED);
     let scratch = || {
         let own: Vec<u64> = work.budget.zeroed(MORSEL_ROWS.min(rows))?;
-        Ok(Scratch { codes: own, next: work.budget.zeroed(buckets.count)?, work })
+        let lows = work.budget.zeroed(if left_out.is_some() { own.len() } else { 0 })?;
+        Ok(Scratch { codes: own, lows, next: work.budget.zeroed(buckets.count)?, work })
     };
     work.each(rows.div_ceil(MORSEL_ROWS), tick, scratch, |scratch, morsel| {
         let first = morsel * MORSEL_ROWS;
@@ -137,10 +139,18 @@ pub fn scatter<const JOINED: bool, C: RowCodes>(
             return Ok(());
         }
         let (own, next) = (&mut scratch.codes[..last - first], &mut scratch.next);
+        let carried = with.bytes.get(first..last).unwrap_or_default();
         next.fill(0);
-        for (begin, own) in (first..last).step_by(FILLED_ROWS).zip(own.chunks_mut(FILLED_ROWS)) {
-            codes.fill(begin..begin + own.len(), own)?;
-            for &code in &*own {
+        let mut kept = 0;
+        for from in (0..own.len()).step_by(FILLED_ROWS) {
+            let end = own.len().min(from + FILLED_ROWS);
+            codes.fill(first + from..first + end, &mut own[from..end])?;
+            let before = kept;
+            kept = match left_out {
+                Some(left_out) => left_out.keep(own, &mut scratch.lows, kept, from, &carried[from..end]),
+                None => end,
+            };
+            for &code in &own[before..kept] {
                 next[buckets.number(code)] += 1;
             }
         }
@@ -162,7 +172,12 @@ pub fn scatter<const JOINED: bool, C: RowCodes>(
             *next += 1;
             *next as usize - 1
         };
-        let carried = carried.get(first..last).unwrap_or_default();
+        if left_out.is_some() {
+            for (&code, &low) in own[..kept].iter().zip(&scratch.lows) {
+                rest[next_of(code)] = buckets.rest(code) << (PLACE_BITS + u8::BITS) | u64::from(low);
+            }
+            return Ok(());
+        }
         let with_places = own.iter().enumerate();
         match (JOINED, carried.is_empty()) {
             (true, true) => {
@@ -197,6 +212,8 @@ pub fn scatter<const JOINED: bool, C: RowCodes>(
 /// What a thread uses again from morsel to morsel.
 struct Scratch<'w> {
     codes: Vec<u64>,
+    /// For each row that is kept, its place and its byte; empty where all are.
+    lows: Vec<u32>,
     next: Vec<u32>,
     work: Work<'w>,
 }
@@ -204,6 +221,7 @@ struct Scratch<'w> {
 impl Drop for Scratch<'_> {
     fn drop(&mut self) {
         self.work.budget.release_vector(&self.codes);
+        self.work.budget.release_vector(&self.lows);
         self.work.budget.release_vector(&self.next);
     }
 }

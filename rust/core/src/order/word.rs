@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::OrderError;
 use super::columns::SIGN;
+use super::left_out::LeftOut;
 use super::source::{PIECE_ROWS, Source};
 use super::step::{KeyStep, Multiples};
 use super::work::Work;
@@ -112,6 +113,8 @@ pub struct With<'c> {
     /// A byte of each row; none where it is empty.
     pub bytes: &'c [u8],
     pub key: Option<KeyOfCode>,
+    /// Which rows are left out, by their bytes, where rows are one number each while they are sorted.
+    pub left_out: Option<&'c LeftOut>,
 }
 
 /// Codes of several keys, side by side.
