@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -84,6 +85,18 @@ CASES = {
     "a unit as a name": (query("MEASURES date_diff(hour, v, v) AS n"), "a unit of time stands in quotes: 'hour'"),
     "typographic quotes": (query(behind="DEFINE A AS v = ‘x’"), "write 'x' for a text"),  # noqa: RUF001
     "a typographic minus": (query(behind="DEFINE A AS v – 1 > 0"), "a minus is written -"),  # noqa: RUF001
+    "C's and": (query(behind="DEFINE A AS v > 0 && v < 9"), "&& is written AND"),
+    "C's or": (query(behind="DEFINE A AS v > 9 || v < 1"), "|| is written OR"),
+    "a row before by brackets": (query(behind="DEFINE A AS v > v[-1]"), "write PREV(x) for the row before"),
+    "a row before of pandas": (query(behind="DEFINE A AS v > v.shift(1)"), "write PREV(x)"),
+    "a variable as an offset": (query("MEASURES FIRST(v, A) AS n"), "write FIRST(A.x)"),
+    "a variable before a call": (query("MEASURES A.LAST(v) AS n"), "write LAST(A.x)"),
+    "Oracle's choice": (query("MEASURES decode(LAST(v), 1, 2, 3) AS n"), "write CASE x WHEN y THEN z ELSE w END"),
+    "a column as a unit": (
+        query("MEASURES datediff(v, DATE '2024-01-01', DATE '2024-01-02') AS n"),
+        "write date_diff('",
+    ),
+    "a parameter of Python": (query(behind="DEFINE A AS v > :least"), "a parameter is written $name"),
     "a comment of Python": (f"{query()} # all", "a comment begins with --"),
     "a path in JSON": (query(behind="DEFINE A AS v:a > 0"), "one of JSON x->>'name'"),
     "Oracle's numbers": (query("MEASURES LAST(v)::NUMBER(10, 2) AS n"), "no type NUMBER; write DECIMAL"),
@@ -112,7 +125,7 @@ def test_functions_of_other_systems(name: str, instead: str) -> None:
         with pytest.raises(rowpattern.QueryError) as raised:
             match_recognize(text, TABLE)
         assert f"write {instead}" in str(raised.value)
-    if instead.startswith(("LAST", "a column")):
+    if instead.startswith(("LAST", "FINAL", "RUNNING", "PREV", "a column")):
         return
     values = {"x": "TIMESTAMP '2024-01-01'", "y": "TIMESTAMP '2024-01-02'", "z": "NULL", "condition": "TRUE"}
     if "strptime" in instead:
@@ -125,6 +138,13 @@ def test_functions_of_other_systems(name: str, instead: str) -> None:
         values["x"] = "TRUE"
     written = re.sub(r"\b[xyz]\b|\bcondition\b", lambda found: values[found[0]], instead)
     assert match_recognize(query(f"MEASURES {written} AS n"), TABLE).num_rows == 1
+
+
+def test_names_of_arguments_are_not_given_twice() -> None:
+    given: list[dict[str, Any]] = [{"define": {"A": "A AS v > 0"}}, {"measures": {"last": "LAST(v) AS last"}}]
+    for arguments in given:
+        with pytest.raises(rowpattern.QuerySyntaxError, match="leave AS and the name out, as the argument names it"):
+            rowpattern.recognize(TABLE, pattern="A+", order_by="i", **arguments)
 
 
 def test_words_that_are_names_too() -> None:

@@ -51,6 +51,8 @@ from rowpattern.sql.text.composed import IGNORE_NULLS
 from rowpattern.sql.text.source_location import SourceLocation, error_at
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from rowpattern.sql.bind.references import Reference, RowValue
     from rowpattern.sql.bind.scope import Scope
     from rowpattern.sql.parse.clause import ExpressionSource
@@ -273,8 +275,15 @@ class ExpressionReader:
         if offset is None or offset < 0:
             other = _OTHER_WAY.get(name)
             message = f"the offset of {name} must be a whole number from 0 on, written out"
-            raise self._fail(message if other is None else f"{message}; {other} reads in the other direction", node)
+            if (variable := next(filter(self._is_variable, arguments), None)) is not None:
+                message = f"{name} takes the rows of a variable by its columns; write {name}({variable.names[0]}.x)"
+            elif other is not None:
+                message += f"; {other} reads in the other direction"
+            raise self._fail(message, node)
         return arguments[0], min(offset, _FARTHEST)
+
+    def _is_variable(self, node: Node) -> TypeGuard[Column]:
+        return isinstance(node, Column) and len(node.names) == 1 and self._variables.members(folded(node)) is not None
 
     def _navigate(self, whole: Node, inner: Node, at: Navigation) -> Node:
         """Read all of `inner` at one row."""

@@ -9,6 +9,7 @@ from rowpattern.errors import QuerySyntaxError
 from rowpattern.sql.parse.keywords import NOT_A_NAME, part_meant
 from rowpattern.sql.parse.other_systems import NO_TABLE_BEFORE, NOT_A_QUERY
 from rowpattern.sql.parse.window import without_window_marks
+from rowpattern.sql.text.argument_text import ArgumentText
 from rowpattern.sql.text.source_location import TOO_DEEP, error_at
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["statement_of"]
 
 _NEAR = re.compile('syntax error at or near "(.*)"')
+# What the parser says where these stand between comparisons, as in other languages.
+_CHAINED = "Chained comparisons are not supported"
+_CONNECTIVES = {"&&": "AND", "||": "OR"}
 _WORD_BEFORE = re.compile(r"([A-Za-z_]+)\s*\Z")
 # What signs that DuckDB does not have are elsewhere, and what to write here.
 _INSTEAD = {
     "#": "a comment begins with --",
-    ":": "a field is written x.name, and one of JSON x->>'name'",
+    ":": "a parameter is written $name, a field x.name, and one of JSON x->>'name'",
     "–": "a minus is written -",  # noqa: RUF001
     "—": "a minus is written -",
     "−": "a minus is written -",  # noqa: RUF001
@@ -59,6 +63,9 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
         # At an inserted word: the parenthesis that stands behind an expression, or the name of a clause's answer.
         location = text.location_before(int(position))
         message = NO_TABLE_BEFORE if begin is None else "the expression is not complete"
+    if message.startswith(_CHAINED) and location is not None:
+        rest = location.sql[location.offset :]
+        message += "".join(f"; {sign} is written {word}" for sign, word in _CONNECTIVES.items() if sign in rest)
     if (found := _NEAR.fullmatch(message)) is not None:
         message += _hint(found[1], location, is_expression=begin is not None)
     return error_at(message, location, QuerySyntaxError)
@@ -68,6 +75,8 @@ def _hint(near: str, location: SourceLocation | None, *, is_expression: bool) ->
     """Say what to write where the parser met something; "" where nothing is known."""
     if near in _INSTEAD:
         return f"; {_INSTEAD[near]}"
+    if near.upper() == "AS" and is_expression and location is not None and isinstance(location.sql, ArgumentText):
+        return "; leave AS and the name out, as the argument names it already"
     # A misspelt word is read as a part of the expression before it.
     meant = part_meant(near) if is_expression else None
     if meant is not None:
