@@ -157,12 +157,17 @@ def test_more_texts_than_the_indices_of_categories_can_number() -> None:
 
 @pytest.mark.parametrize("categories", [pa.nulls(1), pa.array([[1]])], ids=["null", "list"])
 def test_pieces_of_categories_that_arrow_does_not_unify(categories: pa.Array) -> None:
-    def rows(*, ordered: bool) -> pa.Table:
-        piece = pa.DictionaryArray.from_arrays(pa.array([0, None]), categories, ordered=ordered)
-        return pa.table({"x": pa.chunked_array([piece, piece]), "i": [1, 2, 3, 4]})
+    def rows(*dictionaries: pa.Array, ordered: bool) -> pa.Table:
+        keys = pa.array([0, None])
+        pieces = [pa.DictionaryArray.from_arrays(keys, each, ordered=ordered) for each in dictionaries]
+        return pa.table({"x": pa.chunked_array(pieces), "i": [1, 2, 3, 4]})
 
     query = "SELECT n FROM t MATCH_RECOGNIZE (PARTITION BY x ORDER BY i MEASURES count(*) AS n PATTERN (A+))"
     wanted = [4] if categories.null_count else [2, 2]
-    assert match_recognize(query, rows(ordered=False))["n"].to_pylist() == wanted
+    for ordered in (False, True):
+        assert match_recognize(query, rows(categories, categories, ordered=ordered))["n"].to_pylist() == wanted
+    # Another dictionary, in which the same values stand at other places.
+    longer = pa.concat_arrays([categories, categories])
+    assert match_recognize(query, rows(categories, longer, ordered=False))["n"].to_pylist() == wanted
     with pytest.raises(QueryError, match=r"column x has ordered categories of the type .*, whose order"):
-        match_recognize(query, rows(ordered=True))
+        match_recognize(query, rows(categories, longer, ordered=True))

@@ -56,7 +56,7 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         return _unified(values) if isinstance(kind, pa.DictionaryType) and values.num_chunks > 1 else values
     if values.num_chunks > 1:
         values = _unified(values)
-        if any(chunk.dictionary != values.chunk(0).dictionary for chunk in values.chunks):
+        if any(not chunk.dictionary.equals(values.chunk(0).dictionary) for chunk in values.chunks):
             message = f"column {name} has ordered categories of the type {kind.value_type}, whose order is not known"
             raise QueryError(f"{message}; make texts of them")
     categories = values.chunk(0).dictionary if values.num_chunks else pa.nulls(0, kind.value_type)
@@ -73,14 +73,17 @@ def with_one_dictionary(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 
 
 def _unified(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return categories with one dictionary for all chunks; as they are where Arrow cannot compare them, as lists.
+    """Return categories with one dictionary for all chunks.
 
-    Their keys have more bits where one dictionary has more values than the keys can count.
+    Where Arrow cannot compare categories, as lists, they are what they stand for, and ordered ones stay as they
+    are. Keys have more bits where one dictionary has more values than the keys can count.
     """
     try:
         return values.unify_dictionaries()
     except pa.ArrowNotImplementedError:
-        return values
+        if values.type.ordered or all(chunk.dictionary.equals(values.chunk(0).dictionary) for chunk in values.chunks):
+            return values
+        return pa.chunked_array([chunk.dictionary_decode() for chunk in values.chunks], values.type.value_type)
     except pa.ArrowInvalid:
         pass
     kind = values.type
