@@ -15,15 +15,15 @@ from typing import Any
 
 from rowpattern.errors import QueryError
 
-__all__ = ["digits_of", "plain_value"]
+__all__ = ["LEAST_WHOLE", "MOST_WHOLE", "digits_of", "plain_value"]
 
 # As the words of a query's text.
 _MOST_VALUES = 100_000
 # Arrow has some levels more.
 _DEEPEST = 32
 _MOST_DIGITS = 38
-# Of the integers that DuckDB has.
-_LEAST_WHOLE, _MOST_WHOLE = -(1 << 127), (1 << 128) - 1
+#: The least of DuckDB's HUGEINT, and the most of its UHUGEINT.
+LEAST_WHOLE, MOST_WHOLE = -(1 << 127), (1 << 128) - 1
 _ALLOWED = (
     "None, bool, int, float, str, bytes, Decimal, date, time, datetime, timedelta, UUID, and lists and dicts of these"
 )
@@ -133,7 +133,7 @@ def _text(value: str, name: str) -> str:
 
 def _whole(value: int, name: str) -> int:
     value = int.__int__(value)
-    if not _LEAST_WHOLE <= value <= _MOST_WHOLE:
+    if not LEAST_WHOLE <= value <= MOST_WHOLE:
         raise QueryError(f"the parameter {name} is a whole number that 128 bits do not hold; give a float or a text")
     return value
 

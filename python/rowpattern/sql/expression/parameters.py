@@ -18,7 +18,7 @@ from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.names import lowered, quoted
 from rowpattern.sql.expression import typed
-from rowpattern.sql.expression.given_values import digits_of, plain_value
+from rowpattern.sql.expression.given_values import LEAST_WHOLE, MOST_WHOLE, digits_of, plain_value
 from rowpattern.sql.expression.nodes import (
     PARAMETER_COLUMN,
     Argument,
@@ -47,8 +47,8 @@ _WHOLE = (
     ("INTEGER", -(1 << 31), (1 << 31) - 1),
     ("BIGINT", -(1 << 63), (1 << 63) - 1),
     ("UBIGINT", 0, (1 << 64) - 1),
-    ("HUGEINT", -(1 << 127), (1 << 127) - 1),
-    ("UHUGEINT", 0, (1 << 128) - 1),
+    ("HUGEINT", LEAST_WHOLE, (1 << 127) - 1),
+    ("UHUGEINT", 0, MOST_WHOLE),
 )
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _MICROSECOND = dt.timedelta(microseconds=1)

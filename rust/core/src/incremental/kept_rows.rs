@@ -74,7 +74,7 @@ impl KeptRows {
         self.references.iter().copied()
     }
 
-    /// Where the caller has some of the rows, all of which are kept; fewer where they are not.
+    /// Where the caller has those of some rows that are kept.
     #[inline]
     pub fn references_of(&self, rows: Range<u64>) -> impl Iterator<Item = u64> {
         let end = self.count_before(rows.end);
@@ -86,8 +86,8 @@ impl KeptRows {
         self.references.iter_mut().for_each(|reference| *reference = moved(*reference));
     }
 
-    /// Whether no variable of a set has a condition that holds at a row, as far as rows alone say it; false where there are more than
-    /// eight variables.
+    /// Whether the conditions of all these variables, a bit each, are known to fail at a row. False where rows alone do not say it, or
+    /// where there are more than eight variables.
     #[inline]
     pub fn holds_none_of(&self, row: u64, variables: u8) -> bool {
         let KeptSymbols::Narrow(sets) = &self.symbols else { return false };
@@ -130,8 +130,8 @@ impl KeptRows {
         self.limits.extend(limit);
     }
 
-    /// Adds rows that nothing bounds behind the last one, of which these sets of up to eight variables are known, as there are no more;
-    /// false, and nothing is added, where there are.
+    /// Adds rows behind the last one, with the variables whose conditions hold at each, a bit a variable; no key bounds their matches.
+    /// Where there are more than eight variables, nothing is added, and it gives false.
     pub fn extend(&mut self, references: impl ExactSizeIterator<Item = u64>, sets: &[u8]) -> bool {
         let KeptSymbols::Narrow(own) = &mut self.symbols else { return false };
         own.extend(sets);

@@ -2,7 +2,7 @@
 
 use super::partition::OpenPartition;
 use super::row_limits::RowLimits;
-use super::stream_partitions::StreamPartitions;
+use super::stream_partitions::{StreamPartitions, row_at};
 use crate::rows::{Symbols, VariableSet};
 
 /// Which kept rows are read again before the new ones.
@@ -123,7 +123,7 @@ impl StreamPartitions {
         // Many rows of a partition are added at once where there is nothing more to say of them.
         let plain = facts.symbols.bytes().filter(|_| facts.limits.keys.is_none() && self.values.is_empty());
         let Self { groups, table, order, values, .. } = self;
-        let row_at = |at: usize| order.as_ref().map_or(at, |order| order.get(at).map_or(0, |&row| row as usize));
+        let new_row = |at| row_at(order.as_deref(), at);
         let mut read = 0;
         for group in groups {
             let Some(partition) = table.get_mut(group.place) else { continue };
@@ -139,11 +139,11 @@ impl StreamPartitions {
             let new = group.first..group.first + group.rows;
             read += group.tail + group.rows;
             let sets = plain.and_then(|sets| sets.get(read - group.rows..read));
-            let references = new.clone().map(|at| next_reference + row_at(at) as u64);
+            let references = new.clone().map(|at| next_reference + new_row(at) as u64);
             if sets.is_some_and(|sets| partition.rows.extend(references, sets)) {
                 continue;
             }
-            for (at, row) in (read - group.rows..).zip(new.map(row_at)) {
+            for (at, row) in (read - group.rows..).zip(new.map(new_row)) {
                 let limit = facts.limits.limit(row);
                 let set = known_set(facts, at, limit);
                 partition.rows.push(next_reference + row as u64, set, limit.filter(|_| keyed));

@@ -335,6 +335,7 @@ impl OpenPartition {
         let end = self.partition_end();
         while self.head < self.rows.end() && self.failed.is_none() {
             if search_rules.begins.is_some_and(|begins| self.rows.holds_none_of(self.head, begins)) {
+                // No match begins at the row, which decides that itself, as it does where a search fails at its first row.
                 looks.step(1)?;
                 self.decided_by.row = self.decided_by.row.max(self.head);
                 self.pass(rules, self.head + 1);

@@ -35,8 +35,8 @@ pub(super) struct SearchRules<'r> {
     pub clock: Option<i64>,
     /// Whether conditions are known with their own row, nothing bounds matches, and the first that is found is taken.
     pub is_plain: bool,
-    /// Where this is so, the variables that a match can begin with, of eight at most; None where that is not known, or an empty match is
-    /// possible.
+    /// Where searches are plain, the variables that a match can begin with, a bit each; None where they are not plain, a match can be
+    /// empty, or it can begin with a variable that is not among the first eight.
     pub begins: Option<u8>,
 }
 
@@ -246,6 +246,7 @@ impl WaitingSearch {
                 continue;
             }
             let variable = automaton.variable(next);
+            // Nothing else than the row's own conditions can refuse it: the checks below would all pass.
             if rules.is_plain && row < end {
                 by.row = by.row.max(row);
                 let takes = rows.holds(row, variable) && decision.takes(next, variable, row, looks)?;

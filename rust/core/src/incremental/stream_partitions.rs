@@ -261,7 +261,7 @@ impl StreamPartitions {
     }
 
     pub(super) fn new_row(&self, at: usize) -> usize {
-        self.order.as_ref().map_or(at, |order| order.get(at).map_or(0, |&row| row as usize))
+        row_at(self.order.as_deref(), at)
     }
 
     /// Adds partitions whose time has come: no later row has a key below `clock`. Those that had no row for too long end, also where
@@ -403,4 +403,10 @@ impl StreamPartitions {
             });
         }
     }
+}
+
+/// The new row at a place, where rows of a partition follow one another in `order`, or without it.
+#[inline]
+pub(super) fn row_at(order: Option<&[u32]>, at: usize) -> usize {
+    order.map_or(at, |order| order.get(at).map_or(0, |&row| row as usize))
 }

@@ -12,7 +12,7 @@ const ROWS_A_LOOK: usize = 1 << 12;
 /// So many numbers are read at a time.
 const NUMBERS_AT_ONCE: usize = 1 << 9;
 
-/// A number's bytes, and the one before it.
+/// Of a number that is encoded: [`VALUE`] and its eight bytes.
 const NUMBER_BYTES: usize = 9;
 
 /// Before a value, and in the place of a NULL, so that NULLs come first or last.
