@@ -91,6 +91,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "aggregate": ([], []),
     "count_rows": (["A"],),
     "_known_weight": (1,),
+    "_passed_over": ([],),
     "follow": ([], set(), 1),
     "_check_column": ([1], "x"),
     "_connect": (print,) * 7,
@@ -136,6 +137,14 @@ DERIVED = {"__eq__", "__ne__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__
 
 def _call(value: object, member: str) -> Any:
     return getattr(value, member)(*ARGUMENTS.get(member, ()), **NAMED.get(member, {}))
+
+
+def _takes_example(function: Any, name: str) -> bool:
+    try:
+        inspect.signature(function).bind(*ARGUMENTS.get(name, ()), **NAMED.get(name, {}))
+    except TypeError:
+        return False
+    return True
 
 
 def _view(column: Any) -> Any:
@@ -201,6 +210,25 @@ def test_every_function_of_the_bindings_is_guarded() -> None:
                 found += 1
                 assert before == "#[catch_panics]", f"{source.name}: {line} without #[catch_panics] before it"
     assert found >= 10
+
+
+def test_every_public_function_has_an_example_that_it_takes() -> None:
+    # Without that extension too, so that a new function is noticed before it is built.
+    objects = _objects()
+    functions = {
+        name: function
+        for name, function in vars(_core).items()
+        if callable(function) and not inspect.isclass(function) and name != "_panic_for_tests"
+    }
+    for kind, value in objects.items():
+        for member, found in vars(type(value)).items():
+            if not member.startswith("__") and not inspect.isgetsetdescriptor(found):
+                functions[f"{kind}.{member}"] = getattr(value, member)
+    assert len(functions) > 50
+    refused = [name for name, function in functions.items() if not _takes_example(function, name.rpartition(".")[2])]
+    assert refused == [], "the arguments above do not fit"
+    kinds = {name for name, found in vars(_core).items() if inspect.isclass(found)}
+    assert kinds == objects.keys(), "a class has no example above"
 
 
 def test_an_internal_error_is_one_of_ours() -> None:
