@@ -126,6 +126,16 @@ def test_pieces_of_random_kinds_give_what_the_whole_gives() -> None:
         check_pieces(objects([random.choice(values) for _ in range(7)]))
 
 
+@pytest.mark.usefixtures("pieces_of_two")
+@pytest.mark.parametrize("codes", [[4, -1, 0, 2, 4], [3], []], ids=str)
+def test_categories_in_pieces(codes: list[int]) -> None:
+    labels = pd.Index([Decimal("1.5"), Decimal(20), Decimal("0.25"), Decimal(3), Decimal(7)], dtype=object)
+    series = pd.Series(pd.Categorical.from_codes(codes, categories=labels))
+    pieces = from_pandas(series, "x")
+    assert pieces == pa.chunked_array([pa.array(series)])
+    assert pieces.to_pylist() == [None if code < 0 else labels[code] for code in codes]
+
+
 def check_pieces(series: pd.Series[Any]) -> None:
     whole = converted(lambda: pa.chunked_array([pa.array(series, from_pandas=True)]))
     pieces = converted(lambda: from_pandas(series, "x"))

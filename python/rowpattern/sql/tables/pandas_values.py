@@ -148,16 +148,17 @@ def _coded(values: Any, check: Callable[[], None]) -> pa.Array | None:
         return None
     codes = values.codes
     # The code of NULL is -1.
-    indices = from_numpy(codes, codes < 0 if codes.min() < 0 else None)
+    indices = from_numpy(codes, codes < 0 if len(codes) and codes.min() < 0 else None)
     return pa.DictionaryArray.from_arrays(indices, labels, ordered=bool(values.ordered), safe=False)
 
 
 def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
     """Convert many objects piece by piece; None where they are few, or are converted as one only."""
+    if hasattr(values.dtype, "categories"):
+        # A few rows of a frame have all of its categories.
+        return _coded(values.array, check) if len(values.dtype.categories) > _FEW else None
     if len(values) <= _FEW:
         return None
-    if hasattr(values.dtype, "categories"):
-        return _coded(values.array, check)
     if (own := _values_of(values)) is None:
         return None
     try:
