@@ -121,8 +121,7 @@ class _Instance:
         self.rests_since = time.monotonic()
         # A child that is forked meanwhile would not have the thread that holds DuckDB's locks, and could not connect.
         with contextlib.nullcontext() if forks_wait_already else forks_wait:
-            connection = duckdb.connect(":memory:", config=_config_of(limits))
-        self.connection = _configured(connection, limits)
+            self.connection = _connect(limits)
         # Until it is closed.
         own(self.connection)
 
@@ -146,16 +145,13 @@ def _close(connection: duckdb.DuckDBPyConnection) -> None:
     disown(connection)
 
 
-def _config_of(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        **_SETTINGS,
+def _connect(limits: Limits) -> duckdb.DuckDBPyConnection:
+    given = {
         "memory_limit": f"{min(limits.memory_mb, MOST_MEMORY_MB):.3f}MiB",
         "threads": str(limits.threads),
         "temp_directory": limits.spill_directory,
     }
-
-
-def _configured(connection: duckdb.DuckDBPyConnection, limits: Limits) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
     # For all of the instance's cursors; that a query's progress is not printed is so for cursors anyway.
     connection.execute("SET GLOBAL python_enable_replacements = false")
     try:
