@@ -232,7 +232,9 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     given: Mapping[str, GivenExpression] | None = None,
 ) -> Any:
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
-    query_module()
+    memory_limit_mb, _, threads, _, time_zone, *_ = limits
+    own = (isolation, memory_limit_mb, threads, time_zone)
+    query_module(connects=all(each is None for each in own))
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
     context = execution_context(*limits)
