@@ -180,6 +180,10 @@ class Lease:
         """Whether other queries may use the instance at the same time."""
         return self._instance.is_shared
 
+    def retire(self) -> None:
+        """Have no other query begin with the instance, which is closed after its last query."""
+        _pool.retire(self._instance)
+
     def end(self, *, retire: bool = False) -> None:
         """Close the connection.
 
@@ -258,6 +262,11 @@ class _Pool:
                     self._all.discard(left)
         if left is not None:
             left.close()
+
+    def retire(self, instance: _Instance) -> None:
+        """Give an instance to no other query."""
+        with self._lock:
+            self._retire(instance)
 
     def _retire(self, instance: _Instance) -> None:
         instance.is_retired = True
