@@ -10,6 +10,7 @@ from rowpattern.sql.parse.keywords import NOT_A_NAME, part_meant
 from rowpattern.sql.parse.other_systems import NO_TABLE_BEFORE, NOT_A_QUERY
 from rowpattern.sql.parse.window import without_window_marks
 from rowpattern.sql.text.argument_text import ArgumentText
+from rowpattern.sql.text.placeholders import instead_of_placeholder
 from rowpattern.sql.text.source_location import TOO_DEEP, error_at
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
 
 def _hint(near: str, location: SourceLocation | None, *, is_expression: bool) -> str:
     """Say what to write where the parser met something; "" where nothing is known."""
+    placeholder = None if location is None else instead_of_placeholder(location.sql, location.offset)
+    if placeholder is not None:
+        return f"; {placeholder}"
     if near in _INSTEAD:
         return f"; {_INSTEAD[near]}"
     if near.upper() == "AS" and is_expression and location is not None and isinstance(location.sql, ArgumentText):
