@@ -232,6 +232,8 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     given: Mapping[str, GivenExpression] | None = None,
 ) -> Any:
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
+    if stream is not None and not isinstance(stream, bool) and stream != "in order":
+        raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     query_module()
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
@@ -240,8 +242,6 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
         return answered(question, data, tables, context, isolation, given)
     _take_given(context, given, isolation)
     isolated = _isolated(isolation)
-    if stream is not True and stream != "in order":
-        raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     with context.admitted():

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 
 from rowpattern.config.process import get_config
-from rowpattern.errors import UnsupportedQueryError
+from rowpattern.errors import ConfigurationError, UnsupportedQueryError
 from rowpattern.periodic import Periodic
 from rowpattern.sql.duckdb.time_zones import duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
@@ -324,7 +324,8 @@ def lease(limits: Limits, context: ExecutionContext) -> Lease:
     Raises:
         QueryLimitError: the query's time was over.
         QueryCancelledError: the query was cancelled.
-        UnsupportedQueryError: DuckDB does not know the time zone.
+        ConfigurationError: DuckDB does not know the time zone that the caller named.
+        UnsupportedQueryError: or the one of a column.
     """
     found = _pool.taken(limits)
     while found is None:
@@ -362,7 +363,13 @@ def own_lease(limits: Limits, context: ExecutionContext) -> Lease:
     def end_later(task: Task[Lease]) -> None:
         task.when_ended(end)
 
-    return supervised.supervise(make, context, when_abandoned=end_later)
+    try:
+        return supervised.supervise(make, context, when_abandoned=end_later)
+    except UnsupportedQueryError:
+        if context.time_zone != limits.time_zone:
+            raise
+        message = f"time_zone is {limits.time_zone!r}, which DuckDB does not know; name a region, as 'Europe/Berlin'"
+        raise ConfigurationError(message) from None
 
 
 def duckdb_figures() -> DuckdbFigures:
