@@ -36,14 +36,18 @@ OTHERS: dict[str, Way] = {
     "continuous": lambda **given: continuous(SQL, TABLE.schema, **given).push(TABLE),
     "explain": lambda **given: rowpattern.explain(SQL, TABLE, **given),
 }
-METHODS: dict[str, Way] = {
-    f"{name} {kind}": lambda method=getattr(PATTERN, name), rows=rows, **given: method(*rows[0], **rows[1], **given)
-    for name in ("match", "spans", "count")
-    for kind, rows in (
-        ("of symbols", (({"A": [True] * 3},), {})),
-        ("by conditions", ((TABLE,), {"conditions": {"A": CONDITION}})),
-    )
+ROWS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "of symbols": ({"A": [True] * 3}, {}),
+    "by conditions": (TABLE, {"conditions": {"A": CONDITION}}),
 }
+
+
+def _method(name: str, kind: str) -> Way:
+    rows, conditions = ROWS[kind]
+    return lambda **given: getattr(PATTERN, name)(rows, **conditions, **given)
+
+
+METHODS = {f"{name} {kind}": _method(name, kind) for name in ("match", "spans", "count") for kind in ROWS}
 NO_THREADS = ["4", "x", True, 2.0, 2.5, 0, -1, 1025, 10**30, math.nan, Decimal(2), []]
 NO_LIMIT = ["100", "x", True, -1, math.nan, Decimal("nan"), Decimal("sNaN"), [], b"1"]
 
