@@ -104,6 +104,10 @@ CASES = {
     "one of psycopg": (query(behind="DEFINE A AS v > %(least)s"), "in the place of %(least)s write $least"),
     "one of psycopg by place": (query(behind="DEFINE A AS v > %s"), "in the place of %s write ?"),
     "one of BigQuery": (query(behind="DEFINE A AS v > @least"), "in the place of @least write $least"),
+    "a reserved name before SKIP": (
+        query("MEASURES LAST(v) AS both AFTER MATCH SKIP TO NEXT ROW"),
+        'both is a word of SQL; as a name write it in quotes: "both"',
+    ),
     "a comment of Python": (f"{query()} # all", "a comment begins with --"),
     "a path in JSON": (query(behind="DEFINE A AS v:a > 0"), "one of JSON x->>'name'"),
     "Oracle's numbers": (query("MEASURES LAST(v)::NUMBER(10, 2) AS n"), "no type NUMBER; write DECIMAL"),
