@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.column_types import misfit
+from rowpattern.continuous_query.row_batches import empty_table
 from rowpattern.counted import with_article
 from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
@@ -79,7 +80,7 @@ class RowSchema:
             raise TypeError(f"{message} Arrow, as {{'x': pa.int64()}}, or a table with the columns")
         self.kind = "arrow"
         if isinstance(schema, pa.Schema):
-            table = Table(schema.empty_table())
+            table = Table(empty_table(schema))
         else:
             table = read_table(schema, "schema")
             self.kind = table.kind
@@ -113,12 +114,12 @@ class RowSchema:
 
     def columns(self) -> pa.Table:
         """Return the columns as a table without rows."""
-        return pa.schema(self.given).empty_table()
+        return empty_table(pa.schema(self.given))
 
     def encoded_example(self) -> Table:
         """Return a table of these columns without rows, in dictionaries where rows come in dictionaries."""
         kinds = {name: kind if pa.types.is_dictionary(kind) else self.stored[name] for name, kind in self.given.items()}
-        return Table(pa.schema(kinds).empty_table())
+        return Table(empty_table(pa.schema(kinds)))
 
     def read(self, given: Any, columns: Iterable[str]) -> ReadRows:
         """Read some columns of a batch.
