@@ -174,3 +174,15 @@ def test_one_table_is_no_source_of_batches(given: Any) -> None:
 def test_a_path_is_no_batch() -> None:
     with pytest.raises(TypeError, match="batch is a str; push takes tables: read the file"):
         continuous(SQL, SCHEMA).push("rows.parquet")
+
+
+def test_a_batch_that_is_too_large_for_the_limit() -> None:
+    query = continuous(SQL, SCHEMA, memory_limit_mb=0.05)
+    rows = pa.table({"k": ["a"] * 9000, "at": range(9000), "x": [0] * 9000})
+    with pytest.raises(
+        rowpattern.QueryLimitError, match=r"the batch's rows, .*memory_limit_mb=0\.05; push smaller batches"
+    ):
+        query.push(rows)
+    for part in range(0, 9000, 1000):
+        query.push(rows.slice(part, 1000))
+    assert query.state().rows == 0

@@ -291,6 +291,9 @@ class QuerySteps:
         if self.stream.counts[2] + more <= most:
             return
         self.stream.compact()
+        if more > most:
+            message = f"the batch's rows, with those that wait, take {more / _MEGABYTE:.3g} MB, more than"
+            raise QueryLimitError(f"{message} {self._limit_shown(most)}; push smaller batches, or raise it")
         if self.stream.counts[2] + more > most:
             raise self._no_room(self.stream.counts[2] + more, most)
 
@@ -311,10 +314,9 @@ class QuerySteps:
 
     def _no_room(self, needed: float, most: float) -> QueryLimitError:
         """Make the error for rows that take too many bytes."""
-        oldest, limit = self._oldest(), most / _MEGABYTE
+        oldest = self._oldest()
         message = f"the rows that the query keeps take {needed / _MEGABYTE:.3g} MB with these, more than"
-        name = "memory_limit_mb" if self.plan.options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
-        message += f" {name}={limit:g}"
+        message += f" {self._limit_shown(most)}"
         if oldest is not None:
             where = ", ".join(f"{name} = {value!r}" for name, value in oldest.partition.items())
             begun = "" if oldest.begun is None else f" at {self.plan.query.bound.order_by[0].name} = {oldest.begun!s}"
@@ -322,6 +324,10 @@ class QuerySteps:
             message += f", {oldest.rows} rows ago"
         instead = "bound matches by WITHIN, end partitions by idle= or finish(partition=...), or raise it"
         return QueryLimitError(f"{message}; {instead}")
+
+    def _limit_shown(self, most: float) -> str:
+        name = "memory_limit_mb" if self.plan.options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
+        return f"{name}={most / _MEGABYTE:g}"
 
 
 def _shared(answer: Answer) -> Answer:
