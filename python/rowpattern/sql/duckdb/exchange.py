@@ -61,7 +61,9 @@ def message_of(text: str) -> str:
 
     One about the types of a call is told in short.
     """
-    text = text.split("\nLINE ", maxsplit=1)[0].split("\n\nStack Trace:", maxsplit=1)[0]
+    # Nor the settings that it could have, which are locked.
+    for behind in ("\nLINE ", "\n\nStack Trace:", '\n\nUse "SET '):
+        text = text.split(behind, maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
     message = (rest if kind.endswith("Error") else text).strip()
     return call_types_error(message) or message
