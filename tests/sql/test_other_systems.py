@@ -108,6 +108,7 @@ CASES = {
         query("MEASURES LAST(v) AS both AFTER MATCH SKIP TO NEXT ROW"),
         'both is a word of SQL; as a name write it in quotes: "both"',
     ),
+    "nothing selected": (query(select="SELECT FROM t"), "write SELECT * or the columns (line 1, column 1)"),
     "a comment of Python": (f"{query()} # all", "a comment begins with --"),
     "a path in JSON": (query(behind="DEFINE A AS v:a > 0"), "one of JSON x->>'name'"),
     "Oracle's numbers": (query("MEASURES LAST(v)::NUMBER(10, 2) AS n"), "no type NUMBER; write DECIMAL"),
