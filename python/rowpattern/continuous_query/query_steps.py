@@ -18,6 +18,8 @@ from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.tables.answers import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rowpattern.continuous_query.admitted import Admitted
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
     from rowpattern.continuous_query.query_plan import QueryPlan
@@ -76,10 +78,16 @@ class QuerySteps:
         self.answers = plan.answers
         self.form = plan.form
 
-    def push(self, batch: Any, source: str, using: Database, context: ExecutionContext) -> Given:
-        """Take a batch; return what is certain, as a table of its kind."""
+    def push(
+        self, batch: Any, source: str, using: Database, context: ExecutionContext, check: Callable[[], None]
+    ) -> Given:
+        """Take a batch; return what is certain, as a table of its kind.
+
+        `check` raises where no rows are taken: the batch may be a reader, whose caller's code has ended the query.
+        """
         self._begin()
         read = self.plan.schema.read(batch, self.plan.read)
+        check()
         rows = self.plan.clause_rows(read, using, context)
         admitted = self.event_time.admit(rows, source, context)
         self._check_memory(rows, admitted, context)
