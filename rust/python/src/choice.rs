@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rowpattern_core::matcher::Compiled;
 use rowpattern_core::rows::{Choice, Prefer, latest_ends as core_latest_ends};
@@ -11,11 +12,11 @@ use rowpattern_macros::catch_panics;
 use super::arguments;
 use super::cancel_argument::{Cancel, account};
 use super::counted::there_are_rows;
-use super::errors::{ConfigurationError, compile_error, rows_error};
+use super::errors::{compile_error, rows_error};
 use super::ffi::{Column, Data};
 use super::limits::CallLimits;
 use super::near_rows::{GivenKeys, GivenNearRows};
-use super::numbers::{optional_number, shown};
+use super::numbers::optional_number;
 use super::pattern::Pattern;
 
 /// `prefer` and `latest_ends`, read.
@@ -81,22 +82,13 @@ impl GivenChoice {
     }
 }
 
-/// Reads the argument `prefer` of a method: a text, which [`prefer_named`] looks at.
-pub fn preferred(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    value.extract().map_err(|_: PyErr| no_prefer(&shown(value)))
-}
-
 /// Which of several possible matches is taken, by its name.
 pub fn prefer_named(name: &str) -> PyResult<Prefer> {
     match name {
         "first" => Ok(Prefer::First),
         "longest" => Ok(Prefer::Longest),
-        other => Err(no_prefer(&format!("'{other}'"))),
+        other => Err(PyValueError::new_err(format!("prefer must be \"first\" or \"longest\", not {other:?}"))),
     }
-}
-
-fn no_prefer(shown: &str) -> PyErr {
-    ConfigurationError::new_err(format!("prefer is {shown}; allowed are \"first\" and \"longest\""))
 }
 
 /// The compiled pattern to search with. The pattern's own automaton lacks ways that are less preferred than to end the match; one of

@@ -7,7 +7,6 @@ use rowpattern_core::expression::EvaluationError;
 use rowpattern_core::memory::OutOfMemory;
 use rowpattern_core::pattern::{CompileError, SyntaxError};
 
-import_exception!(rowpattern.errors, ConfigurationError);
 import_exception!(rowpattern.errors, InternalError);
 import_exception!(rowpattern.errors, PatternSyntaxError);
 import_exception!(rowpattern.errors, PatternTooLargeError);

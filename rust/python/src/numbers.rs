@@ -2,10 +2,8 @@
 
 use pyo3::exceptions::{PyIndexError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBool;
 
 use super::counted::with_article;
-use super::errors::ConfigurationError;
 
 /// Reads a whole number of at least 0, or None where the type allows it. Given to `from_py_with`, so that a number that does
 /// not fit is a ValueError as other wrong values are, not Python's OverflowError.
@@ -34,45 +32,6 @@ pub fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
 /// As [`number`], or None.
 pub fn optional_number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     if value.is_none() { Ok(None) } else { number(value).map(Some) }
-}
-
-/// Reads the argument `threads`. Its error is that of the package's functions for the same argument.
-pub fn threads(value: &Bound<'_, PyAny>) -> PyResult<usize> {
-    const MOST: usize = 1024;
-    if !value.is_instance_of::<PyBool>()
-        && let Ok(found) = value.extract::<usize>()
-        && (1..=MOST).contains(&found)
-    {
-        return Ok(found);
-    }
-    let shown = shown(value);
-    let allowed = format!("a whole number of at least 1 and at most {MOST}");
-    Err(ConfigurationError::new_err(format!("threads is {shown}; allowed is {allowed}")))
-}
-
-/// Reads the argument `timeout_seconds`.
-pub fn timeout_seconds(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    limit(value, "timeout_seconds")
-}
-
-/// Reads the argument `memory_limit_mb`.
-pub fn memory_limit_mb(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    limit(value, "memory_limit_mb")
-}
-
-/// Reads a limit: a number, or None for none. Texts and truth values are no numbers.
-fn limit(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<f64>> {
-    if value.is_none() {
-        return Ok(None);
-    }
-    if !value.is_instance_of::<PyBool>()
-        && let Ok(found) = number(value)
-        && found >= 0.0
-    {
-        return Ok(Some(found));
-    }
-    let shown = shown(value);
-    Err(ConfigurationError::new_err(format!("{name} is {shown}; it must be a number of at least 0, or None")))
 }
 
 /// Reads a place in a sequence. A number that no sequence reaches is an IndexError, not Python's OverflowError.

@@ -12,14 +12,13 @@ use rowpattern_macros::catch_panics;
 
 use super::arguments;
 use super::cancel_argument::{Cancel, account, given};
-use super::choice::preferred;
 use super::counted::counted;
 use super::hooks::hooks;
 use super::input::Input;
 use super::iterator::MatchIterator;
 use super::limits::CallLimits;
 use super::matches::{Matches, Spans};
-use super::numbers;
+use super::numbers::{optional_number, whole};
 use super::pattern::{Options, Pattern};
 use super::sinks::{MatchesSink, SpansSink};
 
@@ -233,8 +232,8 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = numbers::timeout_seconds)] timeout_seconds: Option<f64>,
-        #[pyo3(from_py_with = numbers::memory_limit_mb)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<MatchIterator>> {
         if let Some(conditions) = conditions {
@@ -279,11 +278,11 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = numbers::threads)] threads: usize,
-        #[pyo3(from_py_with = preferred)] prefer: String,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        prefer: &str,
         latest_ends: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = numbers::timeout_seconds)] timeout_seconds: Option<f64>,
-        #[pyo3(from_py_with = numbers::memory_limit_mb)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Matches>> {
         if let Some(conditions) = conditions {
@@ -293,13 +292,13 @@ impl Pattern {
                 ));
             }
             let limits = (timeout_seconds, memory_limit_mb, cancel);
-            let asked = ConditionsCall { method: "match", threads: Some(threads), prefer: &prefer };
+            let asked = ConditionsCall { method: "match", threads: Some(threads), prefer };
             let found = asked.by_conditions(slf, rows, conditions, partitions, skip, limits)?;
             return Ok(found.cast_into::<Matches>()?.unbind());
         }
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, given(cancel)?))?;
         let input = Input::read(slf.get(), rows, partitions, skip, threads, limits)?;
-        let mut input = input.choosing(slf.get(), &prefer, latest_ends)?;
+        let mut input = input.choosing(slf.get(), prefer, latest_ends)?;
         let partitions = input.partitions.len();
         let sink = |rows, budget: &Budget| MatchesSink::new(rows, partitions, budget);
         let found = input.find(slf, |search, asked, tick| search.run_chosen(asked.skip, asked.choice, sink, tick))?;
@@ -323,9 +322,9 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = numbers::threads)] threads: usize,
-        #[pyo3(from_py_with = numbers::timeout_seconds)] timeout_seconds: Option<f64>,
-        #[pyo3(from_py_with = numbers::memory_limit_mb)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Spans>> {
         if let Some(conditions) = conditions {
@@ -358,9 +357,9 @@ impl Pattern {
         partitions: Option<&Bound<'_, PyAny>>,
         skip: Option<&Bound<'_, PyAny>>,
         conditions: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = numbers::threads)] threads: usize,
-        #[pyo3(from_py_with = numbers::timeout_seconds)] timeout_seconds: Option<f64>,
-        #[pyo3(from_py_with = numbers::memory_limit_mb)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = whole)] threads: usize,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         cancel: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
         if let Some(conditions) = conditions {
@@ -381,8 +380,8 @@ impl Pattern {
         slf: &Bound<'_, Self>,
         rows: &Bound<'_, PyAny>,
         partitions: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = numbers::timeout_seconds)] timeout_seconds: Option<f64>,
-        #[pyo3(from_py_with = numbers::memory_limit_mb)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
         #[pyo3(from_py_with = account)] cancel: Cancel,
     ) -> PyResult<bool> {
         let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
