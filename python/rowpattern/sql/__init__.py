@@ -193,6 +193,7 @@ def match_recognize(
         QueryCancelledError: `cancel` was cancelled.
         InternalError: with `isolation`, a worker process crashed; please report it.
         SkipError: AFTER MATCH SKIP cannot skip to a row.
+        ConfigurationError: an option has a value that it cannot have; the message says which it can.
         MissingDependencyError: duckdb, pyarrow or numpy is not installed.
         TypeError: an argument has another type, or what was given is not a table.
 
