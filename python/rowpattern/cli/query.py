@@ -129,7 +129,7 @@ def _told(message: str, files: Sequence[InputFile]) -> str:
     if len(files) == 1:
         # The one table of a query has no name in the library.
         message = re.sub(r"\Adata(?= cannot be read)", f"the file {files[0].path}".replace("\\", r"\\"), message)
-    message = re.sub(r"\A\w+, (the file .*?), cannot be read", r"\1 cannot be read", message)
+    message = re.sub(r"\A[^,\n]*, (the file .*?), cannot be read", r"\1 cannot be read", message)
     for own, here in _OPTIONS.items():
         message = message.replace(own, here)
     return message

@@ -351,7 +351,7 @@ class Database:
         except _FAILURES as error:
             if not (was_ended_before(error) and self._can_begin_again):
                 raise self._failed(error) from None
-        self._context.release(self._context.held_bytes - held_bytes)
+        self._context.release(max(0, self._context.held_bytes - held_bytes))
         try:
             self._begin_again()
             return self._worked(work, quick=quick)
