@@ -27,8 +27,13 @@ _REMEDIES = {
 }
 
 
-def csv_relation(path: Path, compression: str, memory_limit_mb: float | None) -> Any:
+def csv_relation(path: Path, compression: Any, memory_limit_mb: float | None) -> Any:
     """Return a CSV file as a relation of a DuckDB of its own, which reads this file and installs nothing.
+
+    Args:
+        path: the file.
+        compression: by what it is packed: `"none"`, `"gzip"` or `"zstd"`.
+        memory_limit_mb: the most memory of that DuckDB; None for its own limit.
 
     Raises:
         QueryError: it is none.

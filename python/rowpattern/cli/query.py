@@ -96,7 +96,7 @@ def run_query(options: argparse.Namespace) -> int:
 
 def _run(sql: str, files: list[InputFile], form: str, options: argparse.Namespace) -> int:
     # As `execution_context` takes them.
-    limits = (options.memory_mb, options.timeout, options.threads, None, options.time_zone, None, None, "first")
+    limits: Any = (options.memory_mb, options.timeout, options.threads, None, options.time_zone, None, None, "first")
     with packages_of("sql"):
         if options.explain:
             from rowpattern.sql import explained
