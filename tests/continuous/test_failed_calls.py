@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import LateRowError, QueryCancelledError, QueryError, QueryLimitError, SkipError, UnsupportedQueryError
+from rowpattern import ConfigurationError, LateRowError, QueryCancelledError, QueryError, QueryLimitError, SkipError
 from rowpattern.continuous_query import calls
 from rowpattern.production_config import reload, reset_config
 
@@ -194,7 +194,7 @@ class TestAfterAFailedCall:
         assert query.late_rows.num_rows == 0
 
     def test_a_zone_that_is_none_is_found_at_once(self) -> None:
-        with pytest.raises(UnsupportedQueryError, match="Mars"):
+        with pytest.raises(ConfigurationError, match="time_zone is 'Mars/X'"):
             rowpattern.continuous(SQL.replace("CAST(LAST(B.s) AS INTEGER)", "A.at"), SCHEMA, time_zone="Mars/X")
 
 

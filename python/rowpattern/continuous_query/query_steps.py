@@ -299,7 +299,7 @@ class QuerySteps:
         if self.stream.counts[2] + more <= most:
             return
         self.stream.compact()
-        if more > most:
+        if more > most and self._oldest() is None:
             message = f"the batch's rows, with those that wait, take {more / _MEGABYTE:.3g} MB, more than"
             raise QueryLimitError(f"{message} {self._limit_shown(most)}; push smaller batches, or raise it")
         if self.stream.counts[2] + more > most:
