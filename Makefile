@@ -27,9 +27,9 @@ demo: .venv/demo
 	@mkdir -p target
 	$(BIN)/python examples/price_shapes.py --plot target/shapes.png
 
-# Quick tests: no root, no servers, no network.
+# Quick tests: no root, no servers, no network; of test functions with many cases, some.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql tests/continuous -m "not slow and not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) --most-cases 6 tests/unit tests/cache tests/sql tests/continuous -m "not slow and not packaging and not wheels"
 
 # All tests. Those of packages take what is compiled.
 test: export BUILD_PROFILE := $(BUILD_PROFILE)
@@ -202,9 +202,9 @@ fuzz-short: develop
 sanitize: .venv/test
 	fuzz/sanitize.sh $(BIN)/python
 
-# The same over buffers and malformed Arrow alone; part of the gate.
+# The same over buffers, malformed Arrow and panics alone; part of the gate.
 sanitize-short: .venv/test
-	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/unit/test_arrow_input.py
+	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/unit/test_arrow_input.py tests/unit/test_panics.py
 
 # Licences, sources and versions of crates, by cargo-deny, which takes minutes to build the first time.
 deny:

@@ -189,6 +189,7 @@ def test_one_that_is_stopped_stops_no_other() -> None:
     assert duckdb_figures().instances == 1
 
 
+@pytest.mark.slow
 def test_threads_of_the_system_do_not_grow_with_clients() -> None:
     def threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))

@@ -235,7 +235,9 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
     if stream is not None and not isinstance(stream, bool) and stream != "in order":
         raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
-    query_module()
+    memory_limit_mb, _, threads, _, time_zone, *_ = limits
+    own = (isolation, memory_limit_mb, threads, time_zone)
+    query_module(connects=all(each is None for each in own))
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
     context = execution_context(*limits)

@@ -13,6 +13,7 @@ Making an instance takes 12 ms and 4 MB, a cursor 20 us. Instances without queri
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,12 +23,13 @@ import duckdb
 from rowpattern.config.process import get_config
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
 from rowpattern.periodic import Periodic
-from rowpattern.sql.duckdb.time_zones import duckdb_zone
+from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.runtime.imports import forks_wait
 from rowpattern.sql.runtime.ownership import disown, own
 from rowpattern.sql.runtime.single_flight import SingleFlight
 from rowpattern.sql.runtime.supervised import SupervisedThreads
+from rowpattern.sql.runtime.threads import available_cores
 
 if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -39,6 +41,7 @@ __all__ = [
     "Lease",
     "Limits",
     "duckdb_figures",
+    "first_connected",
     "lease",
     "limits_of",
     "own_lease",
@@ -109,14 +112,16 @@ class DuckdbFigures(NamedTuple):
 class _Instance:
     """An instance of DuckDB."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, forks_wait_already: bool = False) -> None:
         self.limits = limits
         self.is_shared = limits.are_shared
         # Changed with the pool's lock.
         self.connections = 0
         self.is_retired = False
         self.rests_since = time.monotonic()
-        self.connection = _connect(limits)
+        # A child that is forked meanwhile would not have the thread that holds DuckDB's locks, and could not connect.
+        with contextlib.nullcontext() if forks_wait_already else forks_wait:
+            self.connection = _connect(limits)
         # Until it is closed.
         own(self.connection)
 
@@ -146,9 +151,7 @@ def _connect(limits: Limits) -> duckdb.DuckDBPyConnection:
         "threads": str(limits.threads),
         "temp_directory": limits.spill_directory,
     }
-    # A child that is forked meanwhile would not have the thread that holds DuckDB's locks, and could not connect.
-    with forks_wait:
-        connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
     # For all of the instance's cursors; that a query's progress is not printed is so for cursors anyway.
     connection.execute("SET GLOBAL python_enable_replacements = false")
     try:
@@ -227,9 +230,9 @@ class _Pool:
                 self._resting.remove(found)
             return self._leased(found)
 
-    def added(self, limits: Limits) -> Lease:
+    def added(self, limits: Limits, *, forks_wait_already: bool = False) -> Lease:
         """Make an instance, and return a connection to it."""
-        made = _Instance(limits)
+        made = _Instance(limits, forks_wait_already=forks_wait_already)
         with self._lock:
             self._all.add(made)
             if made.is_shared:
@@ -342,6 +345,32 @@ def lease(limits: Limits, context: ExecutionContext) -> Lease:
         # Who waited finds what the other has made.
         found = made or _pool.taken(limits)
     return found
+
+
+def first_connected() -> Task[None]:
+    """Begin to make the instance that queries without limits of their own share, in another thread.
+
+    A first query needs it, and it takes as long as importing what else such a query needs. Who calls this has forks
+    wait until the work has ended.
+    """
+    performance = get_config().performance
+    limits = Limits(performance.max_memory_mb, min(available_cores(), performance.max_workers), UTC)
+
+    def make() -> None:
+        taken = _pool.added(limits, forks_wait_already=True)
+        try:
+            # What DuckDB makes ready at the first call of these takes as long as twenty more.
+            for call in ("json_serialize_sql", "json_serialize_plan"):
+                taken.connection.execute(f"SELECT {call}(?, skip_null := true, skip_empty := true)", ["SELECT 1"])
+        finally:
+            taken.end()
+
+    def connect() -> None:
+        # A query that cannot connect says why.
+        with contextlib.suppress(duckdb.Error, UnsupportedQueryError):
+            _flights.make(limits, make)
+
+    return supervised.begin(connect)
 
 
 def own_lease(limits: Limits, context: ExecutionContext) -> Lease:
