@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,11 +10,12 @@ import pyarrow as pa
 
 from rowpattern.continuous_query.column_types import misfit
 from rowpattern.continuous_query.row_batches import empty_table
+from rowpattern.counted import with_article
 from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.arrow.encodings import is_view, readable_type
-from rowpattern.sql.tables.inputs import read_table
+from rowpattern.sql.tables.inputs import is_frame, read_table
 from rowpattern.sql.tables.table import Table
 from rowpattern.sql.text.source_location import candidates
 
@@ -71,6 +73,11 @@ class RowSchema:
             schema = pa.schema([_field(name, kind) for name, kind in schema.items()])
         if isinstance(schema, pa.RecordBatch):
             schema = schema.schema
+        if isinstance(schema, (list, tuple, str)) or is_frame(schema, "pandas", "Series"):
+            message = (
+                f"schema is {with_article(type(schema).__name__)}; give a pyarrow.Schema, a dict of names to types of"
+            )
+            raise TypeError(f"{message} Arrow, as {{'x': pa.int64()}}, or a table with the columns")
         self.kind = "arrow"
         if isinstance(schema, pa.Schema):
             table = Table(empty_table(schema))
@@ -124,6 +131,9 @@ class RowSchema:
             TypeError: it is no table.
         """
         kind = None
+        if isinstance(given, (str, os.PathLike)):
+            message = f"batch is {with_article(type(given).__name__)}; push takes tables: read the file"
+            raise TypeError(f"{message}, as by pyarrow.parquet.read_table(path)")
         if isinstance(given, pa.RecordBatch):
             table, kind = Table(pa.Table.from_batches([given])), "batch"
         else:

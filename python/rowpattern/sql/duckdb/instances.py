@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 
 from rowpattern.config.process import get_config
-from rowpattern.errors import UnsupportedQueryError
+from rowpattern.errors import ConfigurationError, UnsupportedQueryError
 from rowpattern.periodic import Periodic
 from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
@@ -183,6 +183,10 @@ class Lease:
         """Whether other queries may use the instance at the same time."""
         return self._instance.is_shared
 
+    def retire(self) -> None:
+        """Have no other query begin with the instance, which is closed after its last query."""
+        _pool.retire(self._instance)
+
     def end(self, *, retire: bool = False) -> None:
         """Close the connection.
 
@@ -262,6 +266,11 @@ class _Pool:
         if left is not None:
             left.close()
 
+    def retire(self, instance: _Instance) -> None:
+        """Give an instance to no other query."""
+        with self._lock:
+            self._retire(instance)
+
     def _retire(self, instance: _Instance) -> None:
         instance.is_retired = True
         if self._shared.get(instance.limits) is instance:
@@ -318,7 +327,8 @@ def lease(limits: Limits, context: ExecutionContext) -> Lease:
     Raises:
         QueryLimitError: the query's time was over.
         QueryCancelledError: the query was cancelled.
-        UnsupportedQueryError: DuckDB does not know the time zone.
+        ConfigurationError: DuckDB does not know the time zone that the caller named.
+        UnsupportedQueryError: or the one of a column.
     """
     found = _pool.taken(limits)
     while found is None:
@@ -382,7 +392,13 @@ def own_lease(limits: Limits, context: ExecutionContext) -> Lease:
     def end_later(task: Task[Lease]) -> None:
         task.when_ended(end)
 
-    return supervised.supervise(make, context, when_abandoned=end_later)
+    try:
+        return supervised.supervise(make, context, when_abandoned=end_later)
+    except UnsupportedQueryError:
+        if context.time_zone != limits.time_zone:
+            raise
+        message = f"time_zone is {limits.time_zone!r}, which DuckDB does not know; name a region, as 'Europe/Berlin'"
+        raise ConfigurationError(message) from None
 
 
 def duckdb_figures() -> DuckdbFigures:
