@@ -155,7 +155,7 @@ lint: .venv/test clippy
 types: develop
 	$(BIN)/mypy
 	$(BIN)/mypy benches
-	$(BIN)/python -m mypy.stubtest rowpattern._core --mypy-config-file pyproject.toml
+	$(BIN)/python -m mypy.stubtest rowpattern._core --mypy-config-file tests/data/stubtest.ini
 
 rust-test:
 	cargo test

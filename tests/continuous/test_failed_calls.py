@@ -127,7 +127,7 @@ class TestWhatWasDecided:
                 each.finish()
 
 
-def _cancelled(*_: object) -> None:
+def _cancelled(*_: object, **__: object) -> None:
     raise QueryCancelledError("the call was cancelled")
 
 

@@ -119,12 +119,14 @@ def whole_tables(files: Sequence[InputFile], memory_limit_mb: float | None) -> d
 
 def empty_tables(files: Sequence[InputFile], memory_limit_mb: float | None) -> dict[str, Any]:
     """Return tables without rows that have the files' columns."""
+    import pyarrow as pa
+
     tables = {}
     for each in files:
         if each.format == "csv":
             tables[each.name] = _csv(each.path, memory_limit_mb).limit(0).to_arrow_table()
         else:
-            tables[each.name] = _dataset(each).schema.empty_table()
+            tables[each.name] = pa.Table.from_batches([], _dataset(each).schema)
     return tables
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern._core import RowSymbols
-from rowpattern.continuous_query.row_batches import one_batch
+from rowpattern.continuous_query.row_batches import empty_table, one_batch
 from rowpattern.errors import CheckpointError, QueryError
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
@@ -86,6 +86,8 @@ class AnswerTables:
         self._types = {column.name: column.arrow().type for column in self._empty.columns}
         # Whether what the core computes together is the answer as it is; not known before there is some.
         self._is_as_computed: bool | None = None
+        # Whatever the table at hand: the one of a checkpoint has no columns that were read.
+        self._keeps_intervals = example.has_intervals
 
     def answer(self, answer: Answer | None, using: Database, context: ExecutionContext) -> Answer | None:
         """Return the query's answer for the clause's; None where that has no rows."""
@@ -110,13 +112,13 @@ class AnswerTables:
             answers = [Answer(columns)]
         answer = answers[0] if answers else self._empty
         context.answered_rows = answer.rows
-        return _as_kind(answer, form, context.check)
+        return _as_kind(answer, form, context.check, keep_intervals=self._keeps_intervals)
 
     def stored(self, answers: list[Answer]) -> pa.Table:
         """Return answers, one behind the other, as a table, for `restored`."""
         schema = pa.schema(self._types)
         tables = [pa.table([column.arrow() for column in each.columns], schema=schema) for each in answers]
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        return pa.concat_tables(tables) if tables else empty_table(schema)
 
     def restored(self, table: pa.Table) -> list[Answer]:
         """Return the answers that a table was made of, as one."""
@@ -126,7 +128,7 @@ class AnswerTables:
     def rows(self, rows: pa.Table, form: AnswerForm) -> Any:
         """Return rows as a table of a kind."""
         answer = Answer([AnswerColumn(name, rows.column(name), name) for name in rows.column_names])
-        return _as_kind(self._typed(answer, None), form)
+        return _as_kind(self._typed(answer, None), form, keep_intervals=True)
 
     def _typed(self, answer: Answer, types: dict[str, pa.DataType] | None) -> Answer:
         """Return an answer in the types that columns have where rows come from, and that it had before."""
@@ -151,11 +153,11 @@ def _same_columns(one: Answer, other: Answer) -> bool:
     return described[0] == described[1]
 
 
-def _as_kind(answer: Answer, form: AnswerForm, check: Callable[[], None] = no_limit) -> Any:
+def _as_kind(answer: Answer, form: AnswerForm, check: Callable[[], None] = no_limit, *, keep_intervals: bool) -> Any:
     if form.kind == "batch" and isinstance(answer, ComputedAnswer) and is_given_whole(answer.shown, form.source):
         return pa.record_batch(answer.table)
     kind = "arrow" if form.kind in {"batch", "reader"} else form.kind
-    found = as_kind(answer, kind, form.source, check)
+    found = as_kind(answer, kind, form.source, check, keep_intervals=keep_intervals)
     return one_batch(found, "the answer", "push tables, or smaller batches") if form.kind == "batch" else found
 
 

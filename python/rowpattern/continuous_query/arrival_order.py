@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.continuous_query.row_batches import empty_table
 from rowpattern.continuous_query.row_sorting import sorted_rows
 from rowpattern.sql.arrow.arrays import from_numpy
 
@@ -87,7 +88,7 @@ class ArrivalOrder:
 
     def rows(self, schema: pa.Schema) -> pa.Table:
         """Return the rows that are kept."""
-        return schema.empty_table() if self.last is None else pa.Table.from_batches([self.last], schema)
+        return empty_table(schema) if self.last is None else pa.Table.from_batches([self.last], schema)
 
     def restored(self, highest: float | None, rows: pa.RecordBatch | None) -> ArrivalOrder:
         """Return what was known, from the greatest first key's number and the rows that were kept."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.carried_values import check_distances
+from rowpattern.continuous_query.compared_keys import compared_keys, has_union
 from rowpattern.continuous_query.reach import Reach, reach_of
 from rowpattern.continuous_query.surroundings import check_surroundings, is_changing
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
@@ -136,19 +137,9 @@ def check_partition_types(query: BoundQuery, types: Iterable[pa.DataType]) -> No
         UnsupportedQueryError: one has another.
     """
     for key, kind in zip(query.bound.partition_by, types):
-        instead = _instead(kind)
-        if instead is not None:
-            message = f"PARTITION BY cannot compare values of the type {kind} in a continuous query; {instead}"
-            raise error_at(message, key.location or query.clause.location, UnsupportedQueryError)
-
-
-def _instead(kind: pa.DataType) -> str | None:
-    """Return what to do where a key of PARTITION BY has a type that is not compared here; None for other types."""
-    if pa.types.is_nested(kind):
-        return "make a column of its parts"
-    if pa.types.is_interval(kind):
-        return "make a column of its months, days or nanoseconds"
-    return "make it a float32" if pa.types.is_float16(kind) else None
+        if has_union(kind) or compared_keys(pa.chunked_array([], kind)) is None:
+            message = f"PARTITION BY cannot compare values of the type {kind} in a continuous query; make a column of"
+            raise error_at(f"{message} their parts", key.location or query.clause.location, UnsupportedQueryError)
 
 
 def _trees(bound: BoundClause, location: SourceLocation) -> Iterator[tuple[Node, SourceLocation]]:

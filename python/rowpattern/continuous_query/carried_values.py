@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rowpattern.continuous_query.row_batches import empty_table
 from rowpattern.errors import UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.chunks import take_values
@@ -84,7 +85,7 @@ class CarriedValues:
         self._reach = reach
         self.types = dict(types)
         if self._computed:
-            for name, values in self._values(pa.schema(types).empty_table(), using).items():
+            for name, values in self._values(empty_table(pa.schema(types)), using).items():
                 kind = values.type
                 self.types[name] = kind.value_type if pa.types.is_dictionary(kind) else kind
         for source, most in self._back.items():

@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from rowpattern._core import OpenPartitions
+from rowpattern.continuous_query.compared_keys import compared_keys
 from rowpattern.continuous_query.kept_rows import KeptRows
 from rowpattern.continuous_query.read_answers import ReadAnswers
 from rowpattern.continuous_query.row_batches import empty_batch
-from rowpattern.errors import CheckpointError, RowsError, SkipError, UnsupportedQueryError
+from rowpattern.errors import CheckpointError, RowsError, SkipError
 from rowpattern.sql.arrow.arrays import from_numpy, one_array
 from rowpattern.sql.arrow.chunks import take_values
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.output import answer_of_matches
-from rowpattern.sql.execute.row_order import sortable
 from rowpattern.sql.execute.row_symbols import row_symbols
 from rowpattern.sql.execute.sort import OrderedPartitions
 from rowpattern.sql.execute.typed_clause import typed_clause
@@ -188,7 +188,7 @@ class ClauseStream:
         """
         before = self._before = self._kept.next_number
         clock = None if floor is None or self._bounds is None else self._bounds.clock(floor)
-        keys = self._partition_keys(rows)
+        keys = self._partition_keys(rows, context)
         limits = self._limits(rows, using) if rows.num_rows else {}
         carried = self._carried
         if carried is not None:
@@ -207,8 +207,8 @@ class ClauseStream:
     def end(self, keys: Sequence[pa.ChunkedArray] | None, using: Database, context: ExecutionContext) -> Decided:
         """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
         self._before = self._kept.next_number
-        sortables = None if keys is None else [_sortable(each) for each in keys]
-        self._core.end(sortables, reads_again=self._reads_again)
+        compared = None if keys is None else [_compared(each) for each in keys]
+        self._core.end(compared, reads_again=self._reads_again)
         return self._advanced(None, self._before, {}, using, context)
 
     def stored(self) -> dict[str, pa.Table]:
@@ -241,7 +241,8 @@ class ClauseStream:
         data = sets.buffers()[1][begin : begin + len(sets) * _SET_BYTES]
         stored = list(zip(*(column.to_pylist() for column in partitions.columns)))
         values = {} if self._carried is None else self._carried.said(batch)
-        self._core.place(batch.num_rows, self._partition_keys(batch), reads_again=self._reads_again, **values)
+        keys = self._partition_keys(batch, context)
+        self._core.place(batch.num_rows, keys, reads_again=self._reads_again, **values)
         self._before = 0
         self._kept.append(batch)
         try:
@@ -290,10 +291,12 @@ class ClauseStream:
         partitions, rows, size_bytes = self._core.counts
         self.counts = (partitions, rows, size_bytes + self._kept.size_bytes)
 
-    def _partition_keys(self, rows: pa.RecordBatch) -> list[Array]:
+    def _partition_keys(self, rows: pa.RecordBatch, context: ExecutionContext) -> list[Array]:
         columns = [rows.column(self._keys[key]) for key in self._bound.partition_by]
         # Plain values are compared as they are.
-        return [each if each.type.id in PLAIN_TYPES else _sortable(pa.chunked_array([each])) for each in columns]
+        return [
+            each if each.type.id in PLAIN_TYPES else _compared(pa.chunked_array([each]), context) for each in columns
+        ]
 
     def _advanced(
         self,
@@ -389,11 +392,7 @@ class ClauseStream:
         return Decided(answer, len(matches), expired, skip_error)
 
 
-def _sortable(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return keys in a type that the core compares."""
-    found = sortable(values)
-    if found is None:
-        raise UnsupportedQueryError(
-            f"PARTITION BY cannot compare values of the type {values.type} in a continuous query"
-        )
+def _compared(values: pa.ChunkedArray, context: ExecutionContext | None = None) -> pa.ChunkedArray:
+    found = compared_keys(values, context)
+    assert found is not None  # noqa: S101 - keys of other types are refused when the query is made
     return found

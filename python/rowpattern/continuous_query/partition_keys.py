@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowpattern.continuous_query.compared_keys import compared_keys
 from rowpattern.errors import ConfigurationError
 
 __all__ = ["equal_rows", "key_columns"]
@@ -43,12 +44,15 @@ def equal_rows(rows: pa.RecordBatch, names: list[str], keys: list[pa.ChunkedArra
     """Say which rows have these keys; NULL is one value, and so is NaN."""
     found = np.ones(rows.num_rows, dtype=bool)
     for name, key in zip(names, keys):
-        column, value = rows.column(name), key[0]
+        column, given = (compared_keys(each) for each in (pa.chunked_array([rows.column(name)]), key))
+        assert column is not None  # noqa: S101 - keys of other types are refused when the query is made
+        assert given is not None  # noqa: S101 - as above
+        value = given[0]
         if not value.is_valid:
             equal = column.is_null()
         elif pa.types.is_floating(column.type) and value.as_py() != value.as_py():
             equal = pc.is_nan(column).fill_null(False)
         else:
             equal = pc.equal(column, value).fill_null(False)
-        found &= np.asarray(equal.to_numpy(zero_copy_only=False))
+        found &= np.asarray(equal.to_numpy())
     return found

@@ -6,12 +6,17 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryLimitError
 
-__all__ = ["RowSizes", "batch_bytes", "empty_batch", "one_batch"]
+__all__ = ["RowSizes", "batch_bytes", "empty_batch", "empty_table", "one_batch"]
 
 
 def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch of no rows."""
     return pa.RecordBatch.from_arrays([pa.nulls(0, each.type) for each in schema], schema=schema)
+
+
+def empty_table(schema: pa.Schema) -> pa.Table:
+    """Return a table of no rows; `schema.empty_table()` does not know unions."""
+    return pa.Table.from_batches([empty_batch(schema)], schema)
 
 
 class RowSizes:

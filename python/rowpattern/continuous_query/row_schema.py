@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.column_types import misfit
+from rowpattern.continuous_query.row_batches import empty_table
 from rowpattern.errors import QueryError, QueryLimitError, RowsError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.categories import is_ordered
@@ -72,7 +73,7 @@ class _ReadBefore(NamedTuple):
             return None
         texts = [at for at, kind in enumerate(read.schema.types) if kind.id in _TEXTS]
         is_whole = given.schema.equals(read.schema, check_metadata=True)
-        return cls(given.schema, names, numbers, texts, Table(given.schema.empty_table()), is_whole)
+        return cls(given.schema, names, numbers, texts, Table(empty_table(given.schema)), is_whole)
 
     def reads(self, given: pa.RecordBatch, columns: list[str]) -> bool:
         """Say whether these columns of a batch are read in the same way."""
@@ -127,7 +128,7 @@ class RowSchema:
         self.kind = "arrow"
         self._before: _ReadBefore | None = None
         if isinstance(schema, pa.Schema):
-            table = Table(schema.empty_table())
+            table = Table(empty_table(schema))
         else:
             table = read_table(schema, "schema")
             self.kind = table.kind
@@ -161,12 +162,12 @@ class RowSchema:
 
     def columns(self) -> pa.Table:
         """Return the columns as a table without rows."""
-        return pa.schema(self.given).empty_table()
+        return empty_table(pa.schema(self.given))
 
     def encoded_example(self) -> Table:
         """Return a table of these columns without rows, in dictionaries where rows come in dictionaries."""
         kinds = {name: kind if pa.types.is_dictionary(kind) else self.stored[name] for name, kind in self.given.items()}
-        return Table(pa.schema(kinds).empty_table())
+        return Table(empty_table(pa.schema(kinds)))
 
     def read(self, given: Any, columns: Iterable[str]) -> ReadRows:
         """Read some columns of a batch.

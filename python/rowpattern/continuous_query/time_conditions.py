@@ -16,14 +16,12 @@ from rowpattern.sql.arrow.time_units import NANOSECONDS_A_DAY, nanoseconds_a_uni
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value
 from rowpattern.sql.execute.within import exact_width
-from rowpattern.sql.expression.nodes import Call, Column, Comparison, Conjunction
+from rowpattern.sql.expression.nodes import Call, Column, Comparison, conditions_of
 from rowpattern.sql.expression.write import sql_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowpattern.patterns import Pattern
-    from rowpattern.sql.bind.bound import BoundClause, Condition
+    from rowpattern.sql.bind.bound import BoundClause
     from rowpattern.sql.bind.references import Reference
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.expression.nodes import Node
@@ -61,9 +59,11 @@ def time_widths(bound: BoundClause, pattern: Pattern, kind: pa.DataType | None, 
     first = _first_variables(pattern)
     found: dict[str, int] = {}
     for condition in bound.conditions:
+        if condition.expression.tree is None:
+            continue
         widths = [
             width
-            for part in _conjuncts(condition)
+            for part in conditions_of(condition.expression.tree)
             if (limit := _limit(part, dict(condition.expression.reads), key, first)) is not None
             and (width := _width(limit, kind, using)) is not None
         ]
@@ -87,16 +87,6 @@ def _first_variables(pattern: Pattern) -> frozenset[str]:
     begins = {positions[at][0] for at in (*first, *elsewhere) if at >= 0}
     follow = {positions[at][0] for each in followers for at in each if at >= 0}
     return frozenset(begins - follow) if len(begins) == 1 else frozenset()
-
-
-def _conjuncts(condition: Condition) -> Iterator[Node]:
-    waiting = [] if condition.expression.tree is None else [condition.expression.tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Conjunction) and node.word == "AND":
-            waiting += node.operands
-        else:
-            yield node
 
 
 def _limit(part: Node, items: dict[str, Reference], key: str, first: frozenset[str]) -> _Limit | None:

@@ -67,7 +67,7 @@ def _without_rows(value: Any) -> Any:
     from rowpattern.sql.tables.inputs import is_frame
 
     if isinstance(value, pa.Schema):
-        return value.empty_table()
+        return pa.Table.from_batches([], value)
     if isinstance(value, pa.Table):
         return value.slice(0, 0)
     if is_frame(value, "pandas", "DataFrame"):

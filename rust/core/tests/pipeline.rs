@@ -12,7 +12,7 @@ use rowpattern_core::expression::{Before, ColumnTable, Expression, RowCondition,
 use rowpattern_core::matcher::{Block, Compiled, Search, Sink};
 use rowpattern_core::measures::{
     ChunkValues, ChunkedColumn, ColumnChunk, FoundMatches, ItemRead, MatchItems, Navigation, OrderedRows,
-    PartitionRows, ReadOutput, Reference, ShownItems, TakenColumn, read_items,
+    PartitionRows, ReadOutput, Reference, ShownItems, TakenColumn, TakenValues, read_items,
 };
 use rowpattern_core::order::{KeyChunk, KeyValues, OrderCheck, SortKey};
 use rowpattern_core::pipeline::{Pipeline, PipelineOutcome};
@@ -120,6 +120,16 @@ fn by_pipeline(pipeline: &Pipeline<'_>, threads: usize) -> Option<Vec<TakenColum
     }
 }
 
+/// Whether two columns have the same values; what is written of long lists takes longer than to find them.
+fn are_equal(one: &TakenColumn, other: &TakenColumn) -> bool {
+    let values = match (&one.values, &other.values) {
+        (TakenValues::Numbers(one), TakenValues::Numbers(other)) => one == other,
+        (TakenValues::W8(one), TakenValues::W8(other)) => one == other,
+        (one, other) => format!("{one:?}") == format!("{other:?}"),
+    };
+    values && format!("{:?}", one.valid) == format!("{:?}", other.valid)
+}
+
 fn check(text: &str, masks: &[u8], skip: Skip, stretch: usize, threads: usize) -> Result<(), TestCaseError> {
     let compiled = Compiled::new(text).unwrap();
     let rows = masks.len();
@@ -135,7 +145,7 @@ fn check(text: &str, masks: &[u8], skip: Skip, stretch: usize, threads: usize) -
     let numbers = ChunkedColumn::new(vec![ColumnChunk { rows, valid: None, values: ChunkValues::W8(&numbers) }]);
     let reads = reads(&numbers, &compiled);
     let mut keys: Vec<i64> = (0..rows as i64).map(|row| row / 2).collect();
-    let expected = format!("{:?}", step_by_step(&compiled, table, &conditions, skip, &reads));
+    let expected = step_by_step(&compiled, table, &conditions, skip, &reads);
     let (budget, mut tick) = (Budget::unlimited(), || Ok(()));
     for is_in_order in [true, false] {
         if !is_in_order {
@@ -148,8 +158,11 @@ fn check(text: &str, masks: &[u8], skip: Skip, stretch: usize, threads: usize) -
         let pipeline = Pipeline { compiled, order, table, conditions, skip, reads, stretch };
         // With tables that know nothing, and with filled ones.
         for _ in 0..2 {
-            let found = by_pipeline(&pipeline, threads).map(|columns| format!("{columns:?}"));
-            prop_assert_eq!(found.as_ref(), is_in_order.then_some(&expected));
+            let found = by_pipeline(&pipeline, threads);
+            prop_assert_eq!(found.as_ref().map(Vec::len), is_in_order.then_some(expected.len()));
+            for (column, wanted) in found.iter().flatten().zip(&expected) {
+                prop_assert!(are_equal(column, wanted), "{column:?} {wanted:?}");
+            }
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import BoundExpression, Navigation, RowExists, Value, depends_on_the_match
 from rowpattern.sql.expression.lambdas import renamed
-from rowpattern.sql.expression.nodes import Conjunction
+from rowpattern.sql.expression.nodes import Conjunction, conditions_of
 from rowpattern.sql.expression.write import sql_of
 from rowpattern.sql.records import replace
 
@@ -48,9 +48,9 @@ def start_condition(expression: BoundExpression, references: References) -> Boun
         return None
     items = dict(expression.reads)
     at_start = {name: moved for name, item in items.items() if (moved := _at_start(item)) is not None}
-    whole = expression.tree
-    parts = whole.operands if isinstance(whole, Conjunction) and whole.word == "AND" else (whole,)
-    decided = [part for part in parts if (names := columns_in(part)) and names <= at_start.keys()]
+    decided = [
+        part for part in conditions_of(expression.tree) if (names := columns_in(part)) and names <= at_start.keys()
+    ]
     if not decided:
         return None
     node = decided[0] if len(decided) == 1 else Conjunction("AND", tuple(decided))

@@ -19,18 +19,17 @@ from rowpattern.sql.arrow.arrays import INTEGERS, from_numpy, number
 from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.bind.leaves import columns_in
 from rowpattern.sql.bind.references import Navigation, Value, depends_on_the_match
-from rowpattern.sql.expression.nodes import Conjunction
+from rowpattern.sql.expression.nodes import conditions_of
 from rowpattern.sql.expression.typed import Call, Literal, Reference, conjuncts, walk_typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from rowpattern.patterns import Pattern
     from rowpattern.sql.bind.bound import BoundClause, Condition, Key
     from rowpattern.sql.bind.references import Reference as Item
     from rowpattern.sql.execute.sort import OrderedPartitions, PlacedColumn
     from rowpattern.sql.execute.typed_clause import TypedClause
-    from rowpattern.sql.expression.nodes import Node
     from rowpattern.sql.expression.typed import Typed
     from rowpattern.sql.runtime.context import ExecutionContext
 
@@ -212,20 +211,12 @@ def _bound_of(condition: Condition, node: Typed, key: Key) -> FirstRowBound | No
             others += 1
     # What rows alone say has been taken from the query's tree, where it must have the same parts.
     tree = condition.expression.tree
-    parts = [] if tree is None else list(_operands(tree))
+    parts = [] if tree is None else list(conditions_of(tree))
     depending = {name for name, item in items.items() if depends_on_the_match(item)}
     of_rows = [part for part in parts if not depending & columns_in(part)]
     if len(bounds) != 1 or len(parts) != others + 1 or len(of_rows) != others:
         return None
     return bounds[0]
-
-
-def _operands(tree: Node) -> Iterator[Node]:
-    if isinstance(tree, Conjunction) and tree.word == "AND":
-        for each in tree.operands:
-            yield from _operands(each)
-    else:
-        yield tree
 
 
 def _read_bound(part: Typed, items: Mapping[str, Item], key: Key) -> FirstRowBound | None:

@@ -210,7 +210,7 @@ class _RunReader:
         self._file = pa.OSFile(str(path))
         self._reader = pa.ipc.open_stream(self._file)
         # Rows that were read and not asked for yet.
-        self._left = schema.empty_table()
+        self._left = pa.Table.from_batches([], schema)
 
     def read(self, rows: int, most_bytes: int) -> pa.Table:
         """Read the next rows, which the run has; not all of them where they have more than so many bytes."""

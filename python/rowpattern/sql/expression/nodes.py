@@ -43,6 +43,7 @@ __all__ = [
     "TypeName",
     "balanced",
     "children",
+    "conditions_of",
     "map_children",
     "replaced",
     "span_of",
@@ -332,6 +333,17 @@ def map_children(node: Node, change: Callable[[Node], Node]) -> Node:
             if new is not value:
                 changed[name] = new
     return replace(node, **changed) if changed else node
+
+
+def conditions_of(node: Node) -> Iterator[Node]:
+    """Give the conditions that AND joins to one, from left to right; the node itself where it is none of these."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Conjunction) and node.word == "AND":
+            waiting += reversed(node.operands)
+        else:
+            yield node
 
 
 def walk(node: Node) -> Iterator[Node]:

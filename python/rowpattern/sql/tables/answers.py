@@ -171,7 +171,14 @@ def restored(table: pa.Table, origins: Mapping[str, str], source: Table) -> Answ
     return Answer(columns)
 
 
-def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[], None] = no_limit) -> Any:
+def as_kind(
+    answer: Answer,
+    kind: str,
+    source: Table | None,
+    check: Callable[[], None] = no_limit,
+    *,
+    keep_intervals: bool | None = None,
+) -> Any:
     """Return an answer as the kind of table that was given.
 
     Args:
@@ -179,11 +186,14 @@ def as_kind(answer: Answer, kind: str, source: Table | None, check: Callable[[],
         kind: as `Table.kind`.
         source: the one table that origins are columns of.
         check: called now and then where it takes long; it raises an error where time is over.
+        keep_intervals: leave intervals, which may have months; None for where a column read of the source has them.
     """
     if isinstance(answer, ComputedAnswer) and source is not None and (made := _whole(answer, kind, source)) is not None:
         return made
     if kind != "duckdb" and any(map(_has_intervals, answer.columns)):
-        keep = source is not None and source.has_intervals
+        keep = keep_intervals
+        if keep is None:
+            keep = source is not None and source.has_intervals
         answer = Answer([_answered(column, keep_intervals=keep) for column in answer.columns])
     if kind == "pandas":
         frame = _as_pandas(answer, source, check)
