@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rowpattern.sql.execute import output, query
+from rowpattern.sql.execute import asked_again, output, query
 
 if TYPE_CHECKING:
     import pytest
@@ -21,7 +21,7 @@ def way_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> list[bool]:
     """
     found: list[bool] = []
     answer = getattr(output, name)
-    answer_again = query.answer_again
+    answer_again = asked_again.answer_again
 
     def noted(*arguments: Any) -> Any:
         answered = answer(*arguments)

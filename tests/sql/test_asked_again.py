@@ -14,6 +14,7 @@ from ways_taken import same_answer
 
 import rowpattern
 from rowpattern import match_recognize
+from rowpattern.sql.execute import asked_again
 from rowpattern.sql.execute import query as whole_query
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 CLAUSE = """SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY part ORDER BY at
     MEASURES FIRST(price) AS first, LAST(UP.at) AS last, count(*) AS n, MATCH_NUMBER() AS number
     PATTERN (A UP+) DEFINE UP AS price > PREV(price))"""
-COLUMNS = {
+COLUMNS: dict[str, list[Any]] = {
     "part": [1, 1, 1, 2, 2, 2, 2],
     "at": [1, 2, 3, 1, 2, 3, 4],
     "price": [1.5, 2.5, 2.0, 1.0, 3.0, 4.0, 0.5],
@@ -36,7 +37,7 @@ _numbers = itertools.count()
 def again(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether queries were answered as before, one after another."""
     found: list[bool] = []
-    answer_again = whole_query.answer_again
+    answer_again = asked_again.answer_again
 
     def noted(*arguments: Any) -> Any:
         answer = answer_again(*arguments)
@@ -142,7 +143,7 @@ def test_what_cannot_be_read_is_said_as_the_first_time() -> None:
     assert str(found.value) == str(first.value)
 
 
-class Frame(pd.DataFrame):
+class Frame(pd.DataFrame):  # type: ignore[misc] # pandas is not typed here
     """A class of a caller's."""
 
     @property
