@@ -202,9 +202,9 @@ fuzz-short: develop
 sanitize: .venv/test
 	fuzz/sanitize.sh $(BIN)/python
 
-# The same over buffers and malformed Arrow alone; part of the gate.
+# The same over buffers, malformed Arrow and panics alone; part of the gate.
 sanitize-short: .venv/test
-	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/unit/test_arrow_input.py
+	fuzz/sanitize.sh $(BIN)/python fuzz/python/test_memory.py tests/unit/test_arrow_input.py tests/unit/test_panics.py
 
 # Licences, sources and versions of crates, by cargo-deny, which takes minutes to build the first time.
 deny:

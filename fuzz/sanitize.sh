@@ -19,11 +19,13 @@ runtime=$(gcc -print-file-name=libasan.so)
 
 triple=$(rustc -vV | sed -n 's/^host: //p')
 export CARGO_TARGET_DIR=$PWD/target/asan PYO3_PYTHON=$python
-# Quick to build; the sanitizer's own checks take more time than what is saved by optimising more.
+# Quick to build: optimising takes more time than it saves, as the sanitizer's own checks stay. The extension can be made to panic,
+# so that tests of panics need no other build.
 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
   CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=none \
-  CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-1} \
-  cargo rustc --quiet --release --target "$triple" --manifest-path rust/python/Cargo.toml --lib --crate-type cdylib
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-1} \
+  cargo rustc --quiet --release --target "$triple" --manifest-path rust/python/Cargo.toml --features panics-for-tests \
+  --lib --crate-type cdylib
 
 # A package of its own: the one in python/ may hold a release build.
 package=$CARGO_TARGET_DIR/package
@@ -37,6 +39,6 @@ cp "$CARGO_TARGET_DIR/$triple/release/librowpattern_python.so" "$package/rowpatt
 # The C++ library goes with it: the sanitizer looks for its throwing functions when it starts. Python's own allocator would
 # hide most of what it gives out.
 export LD_PRELOAD="$runtime $(gcc -print-file-name=libstdc++.so)" PYTHONMALLOC=malloc PYTHONPATH=$package
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1
+export ROWPATTERN_TEST_PANICS=1 ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1
 "$python" -c 'import rowpattern, sys; sys.exit(not rowpattern.__file__.startswith(sys.argv[1]))' "$package"
 "$python" -m pytest -p no:cacheprovider -q "$@"

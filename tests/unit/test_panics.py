@@ -1,7 +1,7 @@
 """A panic of the extension comes out as `InternalError`, from every public function.
 
 It needs an extension that panics on demand, which is never distributed: `make test-panics` builds one and runs this
-file.
+file, and `make sanitize-short`, which is part of the gate, does too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.panics
-# Set by `make test-panics`, where an extension that cannot panic is a failure.
+# Set where such an extension was built, so that an extension that cannot panic is a failure.
 WANTED = os.environ.get("ROWPATTERN_TEST_PANICS") == "1"
 
 
