@@ -688,6 +688,17 @@ class FewRows:
         memory_limit_mb: Optional[float] = None,
         cancel: Union[CancelToken, QueryRun, None] = None,
     ) -> Optional[tuple[ComputedTable, bool, list[float]]]: ...
+    def of_matches(
+        self,
+        matches: Matches,
+        columns: Sequence[object],
+        rows: int,
+        starts: Column[int],
+        *,
+        timeout_seconds: Optional[float] = None,
+        memory_limit_mb: Optional[float] = None,
+        cancel: Union[CancelToken, QueryRun, None] = None,
+    ) -> Optional[ComputedTable]: ...
 
 @final
 class AnswerItems:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rowpattern.sql.execute import output
+from rowpattern.sql.execute import asked_again, output, query
 
 if TYPE_CHECKING:
     import pytest
@@ -15,16 +15,27 @@ __all__ = ["same_answer", "way_taken"]
 
 
 def way_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> list[bool]:
-    """Return a list that says of each clause from now on whether this function of `output` answered it."""
+    """Return a list that says of each clause from now on whether this function of `output` answered it.
+
+    A query that is answered as it was before is one whose clause `answer_few_rows` answered.
+    """
     found: list[bool] = []
     answer = getattr(output, name)
+    answer_again = asked_again.answer_again
 
     def noted(*arguments: Any) -> Any:
         answered = answer(*arguments)
         found.append(answered is not None)
         return answered
 
+    def noted_again(*arguments: Any) -> Any:
+        answered = answer_again(*arguments)
+        if answered is not None:
+            found.append(name == "answer_few_rows")
+        return answered
+
     monkeypatch.setattr(output, name, noted)
+    monkeypatch.setattr(query, "answer_again", noted_again)
     return found
 
 

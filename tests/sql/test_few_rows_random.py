@@ -19,6 +19,7 @@ from rowpattern import match_recognize
 
 QUERIES = 150
 CALLED = "rowpattern.sql.execute.output.answer_few_rows"
+CALLED_AGAIN = "rowpattern.sql.execute.query.answer_again"
 
 _WHOLE = [None, 0, 1, 2, 3, 100]
 _TEXTS = [None, "", "a", "ü", "a text of more than twelve bytes"]
@@ -141,6 +142,7 @@ def test_random_clauses(monkeypatch: pytest.MonkeyPatch) -> None:
             given = [convert(each) for each in tables]
             with monkeypatch.context() as patch:
                 patch.setattr(CALLED, lambda *_: None)
+                patch.setattr(CALLED_AGAIN, lambda *_: None)
                 expected = [outcome(sql, *each) for each in zip(given, values)]
             for _ in range(2):
                 for at, each in enumerate(zip(given, values)):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern._core import FewRows
+from rowpattern._core import AnswerItems, FewRows
 from rowpattern.errors import RowsError
 
 EVERY_ROW = rowpattern.compile("A")
@@ -85,3 +85,38 @@ def test_other_columns_than_the_clause_has() -> None:
     with pytest.raises(rowpattern.RowPatternError):
         FewRows(EVERY_ROW, [], [], [("B", ("literal", "BOOLEAN", True))], [], "past last row", [])
     assert shown(KEYS[:0], KEYS[:0], rows=0) == []
+
+
+def test_an_answer_of_matches_found_before() -> None:
+    """`of_matches` reads what `AnswerItems` reads, column by column."""
+    pattern = rowpattern.compile("A B+")
+    matches = pattern.match({"A": np.array([1, 0, 0, 1, 0, 1], bool), "B": np.array([0, 1, 1, 0, 1, 0], bool)})
+    columns: list[Any] = [pa.array(range(6)), pa.array(["a", "b", None, "d", "ü", "f"])]
+    reads: list[tuple[Any, ...]] = [
+        ("value", None, 0),
+        ("value", (["B"], False, 0, 0, False), 1),
+        ("value", (["A"], True, 0, -1, False), 0),
+        ("number",),
+        ("count", ["B"], True),
+    ]
+    named = [(f"c{at}", read) for at, read in enumerate(reads)]
+    clause = FewRows(pattern, [], [], [], [], "past last row", named)
+    starts = EVERY_ROW.match(["A"]).start
+    found = clause.of_matches(matches, columns, 6, starts)
+    assert found is not None
+    items = AnswerItems(matches, 6, pa.array(starts))
+    expected = [
+        [pa.array(chunk) for chunk in chunks] for chunks in items.read(reads, [(each, False) for each in columns])
+    ]
+    texts_read = [column.cast(pa.string()) if pa.types.is_binary(column.type) else column for (column,) in expected]
+    assert pa.record_batch(found).to_pydict() == {f"c{at}": each.to_pylist() for at, each in enumerate(texts_read)}
+    assert pa.record_batch(found)["c1"].to_pylist() == [None, "ü"]
+    # Others have to read these.
+    assert clause.of_matches(matches, [columns[0], pa.chunked_array([["a"], list("bcdef")])], 6, starts) is None
+    assert clause.of_matches(matches, columns, 7, starts) is None
+    with pytest.raises(RowsError, match="other variables"):
+        clause.of_matches(EVERY_ROW.match(["A"]), columns, 6, starts)
+    with pytest.raises(RowsError, match="row numbers"):
+        clause.of_matches(matches, columns, 6, matches.rows.classifier)  # type: ignore[arg-type] # it is another column
+    with pytest.raises(rowpattern.QueryLimitError):
+        clause.of_matches(matches, columns, 6, starts, timeout_seconds=0.0)

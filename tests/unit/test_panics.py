@@ -82,6 +82,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "order": ([],),
     "pipeline": (_PATTERN, 2, [], [], [], "past last row", [], []),
     "answer": (_PATTERN, [pa.array([1, 2])], 2),
+    "of_matches": (_MATCHES, [], 2, _MATCHES.start),
     "place": (0, []),
     "references": (0,),
     "take": (_core.RowSymbols(_PATTERN, 0), 0),

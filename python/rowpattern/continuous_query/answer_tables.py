@@ -14,7 +14,8 @@ from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.sort import sort_partitions
 from rowpattern.sql.execute.values_away import compute_values_away
 from rowpattern.sql.runtime.no_limit import no_limit
-from rowpattern.sql.tables.answers import Answer, AnswerColumn, as_kind
+from rowpattern.sql.tables.answers import Answer, AnswerColumn, ComputedAnswer, as_kind
+from rowpattern.sql.tables.whole_answers import is_given_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,8 @@ class AnswerTables:
         execution = query.execution(example, using, context)
         self._empty = self._typed(execution.around(query.clause, empty), None)
         self._types = {column.name: column.arrow().type for column in self._empty.columns}
+        # Whether what the core computes together is the answer as it is; not known before there is some.
+        self._is_as_computed: bool | None = None
         # Whatever the table at hand: the one of a checkpoint has no columns that were read.
         self._keeps_intervals = example.has_intervals
 
@@ -90,8 +93,13 @@ class AnswerTables:
         """Return the query's answer for the clause's; None where that has no rows."""
         if answer is None:
             return None
+        if self._is_as_computed and isinstance(answer, ComputedAnswer):
+            return answer
         execution = self._query.execution(self._schema.example, using, context)
-        return self._typed(execution.around(self._query.clause, answer), self._types)
+        found = self._typed(execution.around(self._query.clause, answer), self._types)
+        if isinstance(answer, ComputedAnswer):
+            self._is_as_computed = _same_columns(answer, found)
+        return found
 
     def table(self, answers: list[Answer], context: ExecutionContext, form: AnswerForm) -> Any:
         """Return answers, one behind the other, as a table of a kind."""
@@ -103,7 +111,7 @@ class AnswerTables:
                 columns.append(AnswerColumn(each[0].name, values, each[0].origin))
             answers = [Answer(columns)]
         answer = answers[0] if answers else self._empty
-        context.answered_rows = len(answer.columns[0].values) if answer.columns else 0
+        context.answered_rows = answer.rows
         return _as_kind(answer, form, context.check, keep_intervals=self._keeps_intervals)
 
     def stored(self, answers: list[Answer]) -> pa.Table:
@@ -139,7 +147,15 @@ class AnswerTables:
         return Answer(columns)
 
 
+def _same_columns(one: Answer, other: Answer) -> bool:
+    """Say whether two answers with the same rows have the same columns, by names, types and where they are from."""
+    described = [[(each.name, each.origin, each.arrow().type) for each in answer.columns] for answer in (one, other)]
+    return described[0] == described[1]
+
+
 def _as_kind(answer: Answer, form: AnswerForm, check: Callable[[], None] = no_limit, *, keep_intervals: bool) -> Any:
+    if form.kind == "batch" and isinstance(answer, ComputedAnswer) and is_given_whole(answer.shown, form.source):
+        return pa.record_batch(answer.table)
     kind = "arrow" if form.kind in {"batch", "reader"} else form.kind
     found = as_kind(answer, kind, form.source, check, keep_intervals=keep_intervals)
     return one_batch(found, "the answer", "push tables, or smaller batches") if form.kind == "batch" else found

@@ -11,10 +11,12 @@ import pyarrow as pa
 from rowpattern._core import OpenPartitions
 from rowpattern.continuous_query.compared_keys import compared_keys
 from rowpattern.continuous_query.kept_rows import KeptRows
+from rowpattern.continuous_query.read_answers import ReadAnswers
 from rowpattern.continuous_query.row_batches import empty_batch
 from rowpattern.errors import CheckpointError, RowsError, SkipError
 from rowpattern.sql.arrow.arrays import from_numpy, one_array
 from rowpattern.sql.arrow.chunks import take_values
+from rowpattern.sql.arrow.encodings import PLAIN_TYPES
 from rowpattern.sql.execute.match_conditions import located, match_conditions
 from rowpattern.sql.execute.output import answer_of_matches
 from rowpattern.sql.execute.row_symbols import row_symbols
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from rowpattern.continuous_query.bound_query import BoundQuery
     from rowpattern.continuous_query.carried_values import CarriedValues
     from rowpattern.continuous_query.match_bounds import MatchBounds
+    from rowpattern.sql.arrow.arrays import Array
     from rowpattern.sql.duckdb.connection import Database
     from rowpattern.sql.execute.typed_clause import TypedClause
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -134,6 +137,7 @@ class ClauseStream:
         self._reads_around = reach.match_before > 0 or reach.match_behind > 0
         self._columns = pa.schema(types if carried is None else carried.types)
         self._kept = KeptRows(self._columns)
+        self._answers = None if carried is not None else ReadAnswers.of(query.bound, types)
         self._before = 0
         # Conditions that read the match so far, and what computes parts of them; and what they are beside rows' values.
         self._conditions: tuple[Any, ...] = ()
@@ -287,9 +291,12 @@ class ClauseStream:
         partitions, rows, size_bytes = self._core.counts
         self.counts = (partitions, rows, size_bytes + self._kept.size_bytes)
 
-    def _partition_keys(self, rows: pa.RecordBatch, context: ExecutionContext) -> list[pa.ChunkedArray]:
-        columns = [pa.chunked_array([rows.column(self._keys[key])]) for key in self._bound.partition_by]
-        return [_compared(column, context) for column in columns]
+    def _partition_keys(self, rows: pa.RecordBatch, context: ExecutionContext) -> list[Array]:
+        columns = [rows.column(self._keys[key]) for key in self._bound.partition_by]
+        # Plain values are compared as they are.
+        return [
+            each if each.type.id in PLAIN_TYPES else _compared(pa.chunked_array([each]), context) for each in columns
+        ]
 
     def _advanced(
         self,
@@ -366,8 +373,10 @@ class ClauseStream:
             skip_error = SkipError(self._bound.skip_location.added_to(message))
         if not len(references):
             return Decided(None, 0, expired, skip_error)
-        table = Table(self._kept.rows(np.asarray(references)), is_checked=True)
-        rows = OrderedPartitions(table, context, None, np.asarray(starts))
+        found = self._kept.rows(np.asarray(references))
+        if self._answers is not None and (read := self._answers.answer(matches, found, starts, context)) is not None:
+            return Decided(read, len(matches), expired, skip_error)
+        rows = OrderedPartitions(Table(found, is_checked=True), context, None, np.asarray(starts))
         if self._carried is not None:
             self._carried.add_found(rows, self._kept, [np.asarray(each) for each in ahead], context)
         for key, column in self._keys.items():

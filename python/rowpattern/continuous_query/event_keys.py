@@ -47,6 +47,7 @@ _DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)", re.ASCII | re.IGNO
 # Longer texts are no durations that somebody wrote.
 _MOST_DURATION_CHARACTERS = 200
 _MOST_DECIMAL_DIGITS = 18
+_INT64_BITS = 64
 # No type of keys has numbers with so many digits before the point, or zeros behind it.
 _MOST_EXPONENT = 400
 _MOST_FLOAT = sys.float_info.max
@@ -107,6 +108,8 @@ class EventKey:
         self._scale = (
             int(kind.scale) if is_.is_decimal(kind) and 0 < int(kind.precision) <= _MOST_DECIMAL_DIGITS else None
         )
+        # Whether the numbers stand in the column as they are.
+        self._is_int64 = is_.is_int64(kind) or (self._unit is not None and kind.bit_width == _INT64_BITS)
         # How many of the numbers' units a key's 1 has.
         self._units: int = 10 ** (self._scale or 0)
         self.is_measured = (
@@ -140,6 +143,8 @@ class EventKey:
 
     def _whole_numbers(self, column: pa.Array) -> KeyNumbers:
         """Return int64, anything where there is NULL."""
+        if self._is_int64 and (values := column.buffers()[1]) is not None:
+            return np.frombuffer(values, np.int64, len(column), column.offset * (_INT64_BITS // 8))
         if self._scale is not None:
             return _decimal_numbers(column, self.kind)
         if self._unit is not None:

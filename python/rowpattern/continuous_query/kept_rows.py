@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rowpattern.continuous_query.row_batches import batch_bytes, empty_batch
+from rowpattern.continuous_query.row_batches import RowSizes, empty_batch
 from rowpattern.sql.arrow.arrays import from_numpy
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class KeptRows:
             schema: the columns.
         """
         self._nothing = pa.Table.from_batches([empty_batch(schema)])
+        self._bytes_of = RowSizes(schema).bytes_of
         self._pieces: list[pa.RecordBatch] = []
         # The bytes of each piece.
         self._sizes: list[int] = []
@@ -60,14 +61,14 @@ class KeptRows:
         if not rows.num_rows:
             return
         self._pieces.append(rows)
-        self._sizes.append(batch_bytes(rows))
+        self._sizes.append(self._bytes_of(rows))
         self._is_borrowed = True
         self._firsts.append(self._firsts[-1] + rows.num_rows)
         while len(self._pieces) > 1 and self._pieces[-2].num_rows < _JOINED * self._pieces[-1].num_rows:
             joined = pa.concat_batches(self._pieces[-2:])
             del self._pieces[-2:], self._firsts[-2]
             self._pieces.append(joined)
-            self._sizes[-2:] = [batch_bytes(joined)]
+            self._sizes[-2:] = [self._bytes_of(joined)]
             self._is_borrowed = False
 
     def own(self) -> None:
@@ -86,7 +87,7 @@ class KeptRows:
             self._firsts.pop()
         if self._firsts[-1] > number:
             self._pieces[-1] = self._pieces[-1].slice(0, number - self._firsts[-2])
-            self._sizes[-1] = batch_bytes(self._pieces[-1])
+            self._sizes[-1] = self._bytes_of(self._pieces[-1])
             self._firsts[-1] = number
 
     def is_sparse(self, kept: int) -> bool:
@@ -121,9 +122,14 @@ class KeptRows:
     def _copies(self, numbers: Integers) -> pa.Table:
         """Return rows by their numbers, of which there are some, in memory of their own."""
         if self.size_bytes <= _FEW_BYTES and self._pieces:
-            # Arrow takes rows of one piece in less than half of the time, and refuses rows that there are not.
-            joined = self._pieces[0] if len(self._pieces) == 1 else pa.concat_batches(self._pieces)
-            return pa.Table.from_batches([joined.take(from_numpy(numbers))])
+            # Arrow takes rows of one piece in less than half of the time, and refuses rows that there are not. A step
+            # takes rows twice, and the next one's are joined to one piece then.
+            if len(self._pieces) > 1:
+                self._pieces = [pa.concat_batches(self._pieces)]
+                self._sizes = [self._bytes_of(self._pieces[0])]
+                self._firsts = [self._firsts[0], self._firsts[-1]]
+                self._is_borrowed = False
+            return pa.Table.from_batches([self._pieces[0].take(from_numpy(numbers))])
         # Most often all rows are in one piece; to look for the piece of each takes as long as to take the rows.
         first, last = np.searchsorted(self._firsts, [numbers.min(), numbers.max()], side="right") - 1
         if first == last:

@@ -11,7 +11,7 @@ from rowpattern.continuous_query.answer_tables import AnswerForm
 from rowpattern.continuous_query.clause_stream import PARTITIONS, Decided
 from rowpattern.continuous_query.open_state import OpenMatch, OpenState
 from rowpattern.continuous_query.partition_keys import equal_rows, key_columns
-from rowpattern.continuous_query.row_batches import batch_bytes, empty_batch
+from rowpattern.continuous_query.row_batches import RowSizes, empty_batch
 from rowpattern.errors import CheckpointError, QueryLimitError
 from rowpattern.sql.arrow.python_values import python_value, python_values
 from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
@@ -75,6 +75,7 @@ class QuerySteps:
         self.expired: list[dict[str, Any]] = []
         self.event_time = plan.event_time()
         self.stream = plan.stream()
+        self._sizes = RowSizes(pa.schema(plan.types))
         self.answers = plan.answers
         self.form = plan.form
 
@@ -253,7 +254,7 @@ class QuerySteps:
         """Return what a step is to leave behind, computed before it is kept."""
         answer = self.answers.answer(decided.answer, using, context)
         expired = self._keys_of(decided.expired) if decided.expired.num_rows else []
-        rows = 0 if answer is None or not answer.columns else len(answer.columns[0].values)
+        rows = 0 if answer is None else answer.rows
         answers = self._pending if answer is None else [*self._pending, answer]
         return _Certain(answers, rows, decided.matches, expired)
 
@@ -295,7 +296,7 @@ class QuerySteps:
         if not admitted.arrived:
             return
         most = self._most_bytes(context)
-        more = batch_bytes(rows) * admitted.arrived // rows.num_rows + self.event_time.unreleased_bytes
+        more = self._sizes.bytes_of(rows) * admitted.arrived // rows.num_rows + self.event_time.unreleased_bytes
         if self.stream.counts[2] + more <= most:
             return
         self.stream.compact()

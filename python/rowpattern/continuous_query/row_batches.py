@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from rowpattern.errors import QueryLimitError
 
-__all__ = ["batch_bytes", "empty_batch", "empty_table", "one_batch"]
+__all__ = ["RowSizes", "batch_bytes", "empty_batch", "empty_table", "one_batch"]
 
 
 def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
@@ -19,19 +19,32 @@ def empty_table(schema: pa.Schema) -> pa.Table:
     return pa.Table.from_batches([empty_batch(schema)], schema)
 
 
-def batch_bytes(rows: pa.RecordBatch) -> int:
-    """Return how many bytes the values of a batch take.
+class RowSizes:
+    """How many bytes the values of batches of one schema take.
 
     Of values that all take as many bits, Arrow's own answer takes longer than some hundred of them are worked on.
     """
-    bits, found = 0, 0
-    for at, kind in enumerate(rows.schema.types):
-        if pa.types.is_primitive(kind):
-            # And whether it is NULL.
-            bits += kind.bit_width + 1
-        else:
-            found += rows.column(at).nbytes
-    return int(found + (rows.num_rows * bits + 7) // 8)
+
+    def __init__(self, schema: pa.Schema) -> None:
+        """Look at the columns' types."""
+        self._bits = 0
+        self._others: list[int] = []
+        for at, kind in enumerate(schema.types):
+            if pa.types.is_primitive(kind):
+                # And whether it is NULL.
+                self._bits += kind.bit_width + 1
+            else:
+                self._others.append(at)
+
+    def bytes_of(self, rows: pa.RecordBatch) -> int:
+        """Return how many bytes the values of a batch take."""
+        others = sum([rows.column(at).nbytes for at in self._others])
+        return int(others + (rows.num_rows * self._bits + 7) // 8)
+
+
+def batch_bytes(rows: pa.RecordBatch) -> int:
+    """Return how many bytes the values of a batch take."""
+    return RowSizes(rows.schema).bytes_of(rows)
 
 
 def one_batch(rows: pa.Table | pa.RecordBatch, called: str, instead: str) -> pa.RecordBatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,12 +12,12 @@ import pyarrow as pa
 from rowpattern.continuous_query.column_types import misfit
 from rowpattern.continuous_query.row_batches import empty_table
 from rowpattern.counted import with_article
-from rowpattern.errors import QueryError, QueryLimitError, UnsupportedQueryError
+from rowpattern.errors import QueryError, QueryLimitError, RowsError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.categories import is_ordered
-from rowpattern.sql.arrow.encodings import is_view, readable_type
+from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable_type
 from rowpattern.sql.tables.inputs import is_frame, read_table
-from rowpattern.sql.tables.table import Table
+from rowpattern.sql.tables.table import Table, checked
 from rowpattern.sql.text.source_location import candidates
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = ["ReadRows", "RowSchema", "record_batch"]
 
 # The fewest of a dictionary's indices in answers.
 _INDEX_BITS = 32
+_TEXTS = frozenset((pa.string().id, pa.large_string().id))
 
 
 class ReadRows(NamedTuple):
@@ -40,6 +42,58 @@ class ReadRows(NamedTuple):
     table: Table
     kind: str
     batch: pa.RecordBatch
+
+
+class _ReadBefore(NamedTuple):
+    """A batch that was read, of which nothing had to be converted: others of its schema are read in the same way.
+
+    Attributes:
+        schema: that of the batch.
+        names: the columns that were read.
+        numbers: where they are in it.
+        texts: which of them have texts, by their places among these.
+        table: a table of that schema without rows.
+        is_whole: whether what was read is the batch as it is.
+    """
+
+    schema: pa.Schema
+    names: list[str]
+    numbers: list[int]
+    texts: list[int]
+    table: Table
+    is_whole: bool
+
+    @classmethod
+    def of(cls, given: pa.RecordBatch, read: pa.RecordBatch) -> _ReadBefore | None:
+        """Return what there is to know of a batch and what was read of it; None where columns were converted."""
+        names = read.schema.names
+        numbers = [given.schema.get_field_index(name) for name in names]
+        if any(
+            kind.id not in PLAIN_TYPES or number < 0 or kind != given.schema.field(number).type
+            for kind, number in zip(read.schema.types, numbers)
+        ):
+            return None
+        texts = [at for at, kind in enumerate(read.schema.types) if kind.id in _TEXTS]
+        is_whole = given.schema.equals(read.schema, check_metadata=True)
+        return cls(given.schema, names, numbers, texts, Table(empty_table(given.schema)), is_whole)
+
+    def reads(self, given: pa.RecordBatch, columns: list[str]) -> bool:
+        """Say whether these columns of a batch are read in the same way."""
+        return columns == self.names and bool(given.schema.equals(self.schema, check_metadata=True))
+
+    def read(self, given: pa.RecordBatch) -> pa.RecordBatch:
+        """Read another batch of the same schema.
+
+        Raises:
+            RowsError, pyarrow.ArrowException: a value cannot be read.
+        """
+        columns = [given.column(number) for number in self.numbers]
+        for column in columns:
+            # Whether buffers are as long as they must be, in constant time.
+            column.validate()
+        for at in self.texts:
+            checked(pa.chunked_array([columns[at]]), self.names[at])
+        return given if self.is_whole else pa.RecordBatch.from_arrays(columns, names=self.names)
 
 
 class RowSchema:
@@ -79,6 +133,7 @@ class RowSchema:
             )
             raise TypeError(f"{message} Arrow, as {{'x': pa.int64()}}, or a table with the columns")
         self.kind = "arrow"
+        self._before: _ReadBefore | None = None
         if isinstance(schema, pa.Schema):
             table = Table(empty_table(schema))
         else:
@@ -130,15 +185,22 @@ class RowSchema:
             QueryLimitError: a column in several pieces has more values than one array can have.
             TypeError: it is no table.
         """
-        kind = None
         if isinstance(given, (str, os.PathLike)):
             message = f"batch is {with_article(type(given).__name__)}; push takes tables: read the file"
             raise TypeError(f"{message}, as by pyarrow.parquet.read_table(path)")
+        columns = list(columns)
         if isinstance(given, pa.RecordBatch):
-            table, kind = Table(pa.Table.from_batches([given])), "batch"
-        else:
-            table = read_table(given, "batch")
-        return ReadRows(table, kind or table.kind, self._read(table, list(columns)))
+            before = self._before
+            if before is not None and before.reads(given, columns):
+                # What is wrong with a value is said below.
+                with contextlib.suppress(RowsError, pa.ArrowException):
+                    return ReadRows(before.table, "batch", before.read(given))
+            table = Table(pa.Table.from_batches([given]))
+            read = self._read(table, columns)
+            self._before = _ReadBefore.of(given, read)
+            return ReadRows(table, "batch", read)
+        table = read_table(given, "batch")
+        return ReadRows(table, table.kind, self._read(table, columns))
 
     def _read(self, table: Table, columns: list[str]) -> pa.RecordBatch:
         known = set(table.names)

@@ -238,6 +238,8 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     memory_limit_mb, _, threads, _, time_zone, *_ = limits
     own = (isolation, memory_limit_mb, threads, time_zone)
     query_module(connects=all(each is None for each in own))
+    if stream is False:
+        return answered(question, data, tables, execution_context(*limits), isolation, given)
     # Imports do not count in the query's time.
     stream_query = module("execute.stream").stream_query if stream else None
     context = execution_context(*limits)
@@ -260,8 +262,10 @@ def answered(  # noqa: PLR0917 - as `answer`
     given: Mapping[str, GivenExpression] | None = None,
 ) -> Any:
     """Answer a question over whole tables, when its turn has come."""
-    _take_given(context, given, isolation)
-    answer = module("isolation").answer_isolated if _isolated(isolation) else query_module().answer_query
+    if given:
+        _take_given(context, given, isolation)
+    is_isolated = isolation is not None and _isolated(isolation)
+    answer = module("isolation").answer_isolated if is_isolated else query_module().answer_query
     failed: BaseException | None = None
     try:
         with context.admitted():

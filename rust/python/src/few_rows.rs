@@ -4,11 +4,8 @@
 //! them and reading the clause again takes more than what they do.
 
 use std::slice::from_ref;
-use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_array::{ArrayRef, GenericStringArray, OffsetSizeTrait};
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -19,18 +16,19 @@ use rowpattern_core::expression::{
 };
 use rowpattern_core::matcher::{Ended, Search, SearchError};
 use rowpattern_core::measures::{
-    MatchItems, OrderedRows, PartitionRows, RowNumbers, ShownItems, TakenColumn, TakenValues, TextPiece, read_items,
+    MatchItems, OrderedRows, PartitionRows, RowNumbers, ShownItems, TakenColumn, read_items,
 };
 use rowpattern_core::order::OrderError;
 use rowpattern_core::rows::{Partitions, Skip, Symbols, SymbolsBuilder};
 use rowpattern_macros::catch_panics;
 
 use super::arguments::variable;
-use super::arrow::{ArrowArray, Text, Values};
+use super::arrow::ArrowArray;
 use super::cancel_argument::{Cancel, account};
-use super::computed_column::{ComputedColumn, nulls};
 use super::computed_table::ComputedTable;
 use super::errors::rows_error;
+use super::few_columns::{array, brought_in_order, named, one_array};
+use super::ffi::{Column, Data};
 use super::input::read_skip;
 use super::item_reads::{ItemColumn, JoinedNames};
 use super::limits::CallLimits;
@@ -41,9 +39,9 @@ use super::pattern::Pattern;
 use super::reweighing::reweigh;
 use super::signals::Signals;
 use super::sinks::MatchesSink;
-use super::taken_columns::{chunked, computed};
+use super::taken_columns::chunked;
 use super::typed_columns::typed_column;
-use super::{ffi, nodes};
+use super::nodes;
 
 /// What a clause that shows one row a match does with a table of columns whose types are known: what `order`, `RowSymbols`,
 /// `Pattern.match` and `AnswerItems.read` are given, but for the columns and the limits.
@@ -158,17 +156,7 @@ impl FewRows {
         if pattern.get().compiled.variables != self.variables {
             return Err(rows_error("this was made for a pattern with other variables"));
         }
-        let mut arrays = Vec::with_capacity(columns.len());
-        for (number, column) in columns.iter().enumerate() {
-            let Some(array) = one_array(column, &named(number), &limits)? else { return Ok(None) };
-            if array.rows != rows {
-                return Ok(None);
-            }
-            arrays.push(array);
-        }
-        if arrays.len() < self.least_columns {
-            return Err(PyValueError::new_err("a column is not given"));
-        }
+        let Some(arrays) = self.arrays(&columns, rows, &limits)? else { return Ok(None) };
         let mut signals = limits.signals();
         let found = self.found(py, pattern, &arrays, rows, &limits, &mut signals)?;
         let AnswerParts { columns, items, is_sorted, seconds } = match found {
@@ -176,12 +164,58 @@ impl FewRows {
             Err(Unanswered::Stopped(reason)) => return Err(limits.stopped(reason, signals.raised)),
             Err(Unanswered::ByOthers) => return Ok(None),
         };
-        let mut shown = Vec::with_capacity(columns.len());
-        for (column, kind) in columns {
-            let Some(array) = array(column, &kind)? else { return Ok(None) };
-            shown.push(array);
+        Ok(self.table(columns, items)?.map(|table| (table, is_sorted, seconds)))
+    }
+
+    /// Reads the answer from matches that were found before.
+    ///
+    /// Args:
+    ///     matches: of the same pattern.
+    ///     columns: as for `answer`, of rows that are in order.
+    ///     rows: how many rows each has.
+    ///     starts: the first row of each partition, as row numbers.
+    ///     timeout_seconds: as for `answer`.
+    ///     memory_limit_mb: as for `answer`.
+    ///     cancel: as for `Pattern.match`.
+    ///
+    /// Returns the answer's columns. None where `AnswerItems` is needed, as where `answer` returns None for a column.
+    ///
+    /// Raises:
+    ///     What `answer` raises; and `RowsError` where `starts` are no row numbers.
+    ///
+    /// Takes time linear in the matches, in one thread; the interpreter is released meanwhile.
+    #[pyo3(signature = (
+        matches, columns, rows, starts, *, timeout_seconds = None, memory_limit_mb = None, cancel = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
+    fn of_matches(
+        &self,
+        py: Python<'_>,
+        matches: &Bound<'_, Matches>,
+        columns: Vec<Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = whole)] rows: usize,
+        starts: &Bound<'_, Column>,
+        #[pyo3(from_py_with = optional_number)] timeout_seconds: Option<f64>,
+        #[pyo3(from_py_with = optional_number)] memory_limit_mb: Option<f64>,
+        #[pyo3(from_py_with = account)] cancel: Cancel,
+    ) -> PyResult<Option<ComputedTable>> {
+        let limits = CallLimits::read((timeout_seconds, memory_limit_mb, cancel))?;
+        let matches = matches.get();
+        if matches.names() != self.variables {
+            return Err(rows_error("this was made for a pattern with other variables"));
         }
-        Ok(Some((ComputedTable::new(&self.names, shown, items), is_sorted, seconds)))
+        let Data::Integers(starts) = starts.get().data() else {
+            return Err(rows_error("starts must be row numbers, as OpenPartitions.decided gives them"));
+        };
+        let Some(arrays) = self.arrays(&columns, rows, &limits)? else { return Ok(None) };
+        let in_order = Ordered { order: None, starts: starts.to_vec(), partitions: Partitions::one(rows) };
+        let mut signals = limits.signals();
+        let read = py.detach(|| self.read(matches, &arrays, &in_order, rows, &limits.budget, &mut || signals.tick()))?;
+        match read {
+            Ok((columns, items)) => self.table(columns, items),
+            Err(Unanswered::Stopped(reason)) => Err(limits.stopped(reason, signals.raised)),
+            Err(Unanswered::ByOthers) => Ok(None),
+        }
     }
 }
 
@@ -244,6 +278,37 @@ struct Ordered {
 }
 
 impl FewRows {
+    /// The columns that are given; None where one is not taken here.
+    fn arrays(
+        &self,
+        columns: &[Bound<'_, PyAny>],
+        rows: usize,
+        limits: &CallLimits,
+    ) -> PyResult<Option<Vec<ArrowArray>>> {
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (number, column) in columns.iter().enumerate() {
+            let Some(array) = one_array(column, &named(number), limits)? else { return Ok(None) };
+            if array.rows != rows {
+                return Ok(None);
+            }
+            arrays.push(array);
+        }
+        if arrays.len() < self.least_columns {
+            return Err(PyValueError::new_err("a column is not given"));
+        }
+        Ok(Some(arrays))
+    }
+
+    /// The answer of its columns; None where one is not given here.
+    fn table(&self, columns: TakenColumns, items: usize) -> PyResult<Option<ComputedTable>> {
+        let mut shown = Vec::with_capacity(columns.len());
+        for (column, kind) in columns {
+            let Some(array) = array(column, &kind)? else { return Ok(None) };
+            shown.push(array);
+        }
+        Ok(Some(ComputedTable::new(&self.names, shown, items)))
+    }
+
     fn found(
         &self,
         py: Python<'_>,
@@ -371,51 +436,4 @@ impl FewRows {
         };
         Ok(read().map_err(Unanswered::Stopped))
     }
-}
-
-/// What a column is called in errors.
-fn named(number: usize) -> String {
-    format!("column {number}")
-}
-
-/// The values of a column that has one chunk, of a type whose values are taken here.
-fn one_array(column: &Bound<'_, PyAny>, name: &str, limits: &CallLimits) -> PyResult<Option<ArrowArray>> {
-    if let Some(array) = ffi::buffer_numbers(column, name, limits)? {
-        return Ok(Some(array));
-    }
-    let Some(mut arrays) = ffi::arrow_arrays(column, name, Some(limits))? else { return Ok(None) };
-    let array = if arrays.len() == 1 { arrays.pop() } else { None };
-    Ok(array.filter(|array| match &array.values {
-        Values::Booleans(_) | Values::Integers(_) | Values::Doubles(_) | Values::Fixed(..) => true,
-        Values::Text(text) => !matches!(text, Text::Views { .. }),
-        _ => false,
-    }))
-}
-
-/// The values of a column in an order, which names rows of it.
-fn brought_in_order(column: &ValueColumn<'_>, order: &[u32]) -> ValueColumn<'static> {
-    let mut found = ValueColumn::Null(0);
-    // Rows that follow one another are taken together.
-    for run in order.chunk_by(|&one, &next| next == one.wrapping_add(1)) {
-        let first = run.first().map_or(0, |&row| row as usize);
-        found.append(column, first..first + run.len());
-    }
-    found
-}
-
-/// A column of an answer, as Arrow has it; None where it has several chunks, or is of text that is not UTF-8.
-fn array(column: TakenColumn, kind: &DataType) -> PyResult<Option<ArrayRef>> {
-    let TakenColumn { values, valid } = column;
-    Ok(match values {
-        TakenValues::Small(pieces) => text(pieces),
-        TakenValues::Large(pieces) => text(pieces),
-        values => computed(TakenColumn { values, valid }, kind)?.pop().map(ComputedColumn::into_array),
-    })
-}
-
-fn text<O: OffsetSizeTrait>(mut pieces: Vec<TextPiece<O>>) -> Option<ArrayRef> {
-    let TextPiece { offsets, bytes, valid } = pieces.pop().filter(|_| pieces.is_empty())?;
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    let array = GenericStringArray::<O>::try_new(offsets, Buffer::from_vec(bytes), nulls(valid));
-    array.ok().map(|array| Arc::new(array) as ArrayRef)
 }

@@ -23,6 +23,7 @@ mod counted;
 mod decoder;
 mod errors;
 mod evaluation;
+mod few_columns;
 mod few_rows;
 mod ffi;
 mod followed;

@@ -6,7 +6,7 @@ need more than the core have none; nor have columns of other than plain types.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.table import Table
 
-__all__ = ["CorePlan", "core_conditions", "core_plan", "may_have_core_plan"]
+__all__ = ["CorePlan", "answer_reads", "core_conditions", "core_plan", "may_have_core_plan"]
+
+#: What each column of an answer reads from matches; and, of each, what `CorePlan.shown` has.
+AnswerReads = tuple[list[tuple[Any, ...]], list[tuple[str, Optional[pa.DataType], Optional[str]]]]
 
 
 class CorePlan(NamedTuple):
@@ -47,6 +50,7 @@ class CorePlan(NamedTuple):
         skip: where the search goes on.
         reads: what each column of the answer reads from matches.
         shown: each column's name, its type (None for that of what is read), and the table's column whose values it has.
+        named: these without the types.
         told: what the core was told last, with the text of the values of parameters; one at most.
     """
 
@@ -58,6 +62,7 @@ class CorePlan(NamedTuple):
     skip: Any
     reads: list[tuple[Any, ...]]
     shown: list[tuple[str, pa.DataType | None, str | None]]
+    named: list[tuple[str, str | None]]
     told: list[tuple[str, Any]]
 
 
@@ -109,21 +114,49 @@ def core_conditions(
     return [(variable, nodes.node(part)) for variable, part in conditions], nodes.columns
 
 
-def _planned(
-    bound: BoundClause, kinds: Mapping[str, pa.DataType], rows: OrderedPartitions, database: Database
-) -> CorePlan | bool:
-    """Return the plan of a clause; False where it needs more than the core."""
-    keys = [*bound.partition_by, *bound.order_by]
+def answer_reads(bound: BoundClause, kinds: Mapping[str, pa.DataType]) -> AnswerReads | None:
+    """Return what the columns of a clause's answer read from matches; None where they need more than that.
+
+    Args:
+        bound: the clause.
+        kinds: the types of columns, in the order in which the core is given them.
+    """
     measured = [each.expression.only for each in bound.measures if each.expression.only is not None]
     if (
         bound.rows_shown != "one row"
-        or bound.within is not None
-        or any(each.expression.depends or each.start is not None for each in bound.conditions)
-        or any(key.column is None for key in keys)
+        or any(key.column is None for key in bound.partition_by)
         or len(measured) < len(bound.measures)
         or not all(map(_is_read_alone, measured))
         or any(kind.id not in PLAIN_TYPES for kind in kinds.values())
         or not (bound.partition_by or measured)
+    ):
+        return None
+    number = {name: at for at, name in enumerate(kinds)}
+    reads: list[tuple[Any, ...]] = []
+    shown: list[tuple[str, pa.DataType | None, str | None]] = []
+    for key in bound.partition_by:
+        name = str(key.column)
+        reads.append(("value", None, number[name]))
+        shown.append((key.name, kinds[name], key.column))
+    for measure, item in zip(bound.measures, measured):
+        read, kind = core_read(item), pa.string() if isinstance(item, Classifier) else None
+        if isinstance(item, Value):
+            read, kind = (*read, number[item.column]), kinds[item.column]
+        reads.append(read)
+        shown.append((measure.name, kind, measure.expression.origin))
+    return reads, shown
+
+
+def _planned(
+    bound: BoundClause, kinds: Mapping[str, pa.DataType], rows: OrderedPartitions, database: Database
+) -> CorePlan | bool:
+    """Return the plan of a clause; False where it needs more than the core."""
+    answer = answer_reads(bound, kinds)
+    if (
+        answer is None
+        or bound.within is not None
+        or any(each.expression.depends or each.start is not None for each in bound.conditions)
+        or any(key.column is None for key in bound.order_by)
     ):
         return False
     plans = bound.plans.of_types()
@@ -138,18 +171,7 @@ def _planned(
         for each in split.by_engine
         for part in conjuncts(with_constants(each.expression, database))
     ]
-    reads: list[tuple[Any, ...]] = []
-    shown: list[tuple[str, pa.DataType | None, str | None]] = []
-    for key in bound.partition_by:
-        name = str(key.column)
-        reads.append(("value", None, number[name]))
-        shown.append((key.name, kinds[name], key.column))
-    for measure, item in zip(bound.measures, measured):
-        read, kind = core_read(item), pa.string() if isinstance(item, Classifier) else None
-        if isinstance(item, Value):
-            read, kind = (*read, number[item.column]), kinds[item.column]
-        reads.append(read)
-        shown.append((measure.name, kind, measure.expression.origin))
+    reads, shown = answer
     mode, target = bound.skip
     return CorePlan(
         [number[str(key.column)] for key in bound.partition_by],
@@ -160,6 +182,7 @@ def _planned(
         (mode, target) if target else mode,
         reads,
         shown,
+        [(name, origin) for name, _, origin in shown],
         [],
     )
 

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
     from rowpattern.sql.tables.table import Table
 
-__all__ = ["MOST_FEW_ROWS", "answer_few_rows"]
+__all__ = ["LEAST_FEW_ROWS", "MOST_FEW_ROWS", "VALUE_BYTES", "answer_few_rows", "answered_by_core"]
 
 #: More rows are matched by several threads, and in steps between which other queries have their turn.
 MOST_FEW_ROWS = 10_000
-_LEAST_ROWS = 2
-# The order, where partitions begin and the symbol of a row; what an answer's value takes, and whether it is NULL.
+#: Fewer are answered step by step.
+LEAST_FEW_ROWS = 2
+# The order, where partitions begin and the symbol of a row.
 _ROW_BYTES = 4 + 8 + 1
-_VALUE_BYTES = 17
+#: What an answer's value takes, and whether it is NULL.
+VALUE_BYTES = 17
 _STEPS = ("order", "conditions", "match", "measures")
 
 
@@ -50,7 +52,7 @@ def answer_few_rows(
     if names is None:
         plans.put(answer_few_rows, bound.reads())
         return None
-    if not _LEAST_ROWS <= table.rows <= MOST_FEW_ROWS:
+    if not LEAST_FEW_ROWS <= table.rows <= MOST_FEW_ROWS:
         return None
     try:
         columns = [table.few(name) for name in names]
@@ -58,7 +60,7 @@ def answer_few_rows(
         clause = None if plan is None else _clause(bound, plan, names)
         if plan is None or clause is None:
             return None
-        return _answered(bound, plan, clause, [values for values, _ in columns], table.rows, context)
+        return answered_by_core(bound, plan, clause, [values for values, _ in columns], table.rows, context)
     except (RowPatternError, pa.ArrowException):
         return None
 
@@ -89,14 +91,21 @@ def _clause(bound: BoundClause, plan: CorePlan, names: list[str]) -> FewRows | N
     return clause
 
 
-def _answered(  # noqa: PLR0917 - one caller
+def answered_by_core(  # noqa: PLR0917 - what one call of the core needs
     bound: BoundClause,
     plan: CorePlan,
     clause: FewRows,
     columns: list[Any],
     count: int,
     context: ExecutionContext,
-) -> tuple[Answer, bool] | None:
+) -> tuple[ComputedAnswer, bool] | None:
+    """Answer a clause over the columns that it reads; say too whether their rows had to be sorted.
+
+    None where the core leaves it to the calls whose place this takes.
+
+    Raises:
+        RowPatternError: it failed; answered step by step it says why.
+    """
     context.hold(_ROW_BYTES * count)
     begun = time.perf_counter()
     found = clause.answer(bound.compiled(), columns, count, **context.remaining)
@@ -104,10 +113,10 @@ def _answered(  # noqa: PLR0917 - one caller
         return None
     table, was_sorted, seconds = found
     answered = len(table)
-    context.hold(_VALUE_BYTES * answered * len(plan.shown))
+    context.hold(VALUE_BYTES * answered * len(plan.shown))
     for name, took in zip(_STEPS, seconds):
         # As `Step(...)` does it, which takes three times as long.
         context.steps.append(tuple.__new__(Step, (name, answered if name == "measures" else count, took, begun)))
         begun += took
     context.steps.append(tuple.__new__(Step, ("output", answered, 0.0, begun)))
-    return ComputedAnswer(table, [(name, origin) for name, _, origin in plan.shown]), was_sorted
+    return ComputedAnswer(table, plan.named, (bound, plan, clause)), was_sorted

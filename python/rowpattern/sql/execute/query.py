@@ -15,6 +15,7 @@ from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.execute.around_errors import error_around, error_before
+from rowpattern.sql.execute.asked_again import answer_again, note_answer
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.subqueries import computed_subqueries, with_computed_subqueries
 from rowpattern.sql.execute.text_parameters import bound_values, check_parameters
@@ -33,7 +34,7 @@ from rowpattern.sql.tables.own_types import by_name, with_own_types
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.tables.table import Table
-from rowpattern.sql.text.source_location import candidates, error_at, nesting_limited
+from rowpattern.sql.text.source_location import candidates, error_at, too_deep_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -400,15 +401,25 @@ def named_after(table: pa.Table, zone: str, schemas: Sequence[pa.Schema]) -> pa.
     return pa.Table.from_arrays(columns, schema=pa.schema(shown))
 
 
-@nesting_limited("query")
 def answer_query(question: Question, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
     """Answer a question with the kind of table that was given."""
-    parsed = parsed_query(question, context)
+    try:
+        parsed = parsed_query(question, context)
+        if parsed.again and not named and (found := answer_again(parsed, data, context)) is not None:
+            return found
+        return _answer_parsed(parsed, data, named, context)
+    except RecursionError:
+        raise too_deep_error("query") from None
+
+
+def _answer_parsed(parsed: ParsedQuery, data: Any, named: Mapping[str, Any], context: ExecutionContext) -> Any:
     with context.step("read", 0):
         tables = tables_of(parsed, data, named, table_reader(context))
         context.read_rows = sum(table.rows for table in {id(table): table for table in tables.values()}.values())
     with database(context) as using:
         answer = QueryExecution(parsed, tables, using, context).answer()
     context.answered_rows = answer.rows
+    source = only_table(tables)
+    note_answer(parsed, data, source, answer)
     with context.step("answer", context.answered_rows):
-        return as_kind(answer, common_kind(tables), only_table(tables), context.check)
+        return as_kind(answer, common_kind(tables), source, context.check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.records import Record, field
@@ -57,6 +57,8 @@ class ParsedQuery(Record):
         arguments_key: tells the arguments of a clause without SQL around it from others; None where there is a text.
         parameters: all of the query, in order.
         text_parameters: those in `outer` and in `sources`, by these texts.
+        again: by the class of a table, how the query was answered over few rows of one, where it may be answered in the
+            same way again (`execute.asked_again.AnsweredBefore`).
     """
 
     sql: str
@@ -79,6 +81,7 @@ class ParsedQuery(Record):
     made_later: frozenset[str] = frozenset()
     parameters: tuple[PlacedParameter, ...] = ()
     text_parameters: dict[str, list[TextParameter]] = field(default_factory=dict)
+    again: dict[type, Any] = field(default_factory=dict, compare=False)
 
     @cached_property
     def key(self) -> str:

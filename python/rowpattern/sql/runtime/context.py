@@ -83,6 +83,9 @@ class ExecutionContext:
         given: by the name of an argument, `define['DOWN']`, what computes it in the caller's library.
     """
 
+    stated_mb: float | None = None
+    held_bytes = read_rows = read_bytes = answered_rows = 0
+
     def __init__(
         self,
         memory_mb: float,
@@ -105,12 +108,7 @@ class ExecutionContext:
         self.threads = threads
         self.steps: list[Step] = []
         self.begun = time.perf_counter() if begun is None else begun
-        self.held_bytes = 0
         self.time_zone = time_zone
-        self.stated_mb: float | None = None
-        self.read_rows = 0
-        self.read_bytes = 0
-        self.answered_rows = 0
         self.run = QueryRun() if run is None else run
         self.cancellable = cancellable
         self.prefer = prefer
@@ -344,7 +342,8 @@ class _Admitted:
     def __enter__(self) -> None:
         context = self._context
         try:
-            why = context.run.enter(context.seconds_left, again=self._again)
+            left = context.begun + context.seconds - time.perf_counter()
+            why = context.run.enter(left if left > 0 else 0.0, again=self._again)
         except BaseException:
             # What a signal's handler raised.
             context.run.leave()

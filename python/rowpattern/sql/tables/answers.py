@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from rowpattern.sql.tables.own_memory import own_numbers, writable
 from rowpattern.sql.tables.own_types import in_own_type
 from rowpattern.sql.tables.pandas_values import PandasValues, from_pandas, objects_of
 from rowpattern.sql.tables.table import RelationTable, Table
+from rowpattern.sql.tables.whole_answers import frame_maker, is_given_whole, pandas_index, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "AnswerColumn",
+    "ComputedAnswer",
     "answer_values",
     "as_kind",
     "plain_integers",
@@ -90,12 +92,14 @@ class ComputedAnswer(Answer):
     Attributes:
         table: all of them.
         shown: for each its name, and its origin as of `AnswerColumn`.
+        computed_by: what it was computed by, for whoever computed it.
     """
 
-    def __init__(self, table: ComputedTable, shown: list[tuple[str, str | None]]) -> None:
+    def __init__(self, table: ComputedTable, shown: list[tuple[str, str | None]], computed_by: Any = None) -> None:
         """Take the columns."""
         self.table = table
         self.shown = shown
+        self.computed_by = computed_by
 
     @cached_property
     def columns(self) -> list[AnswerColumn]:  # type: ignore[override]
@@ -208,56 +212,10 @@ def as_kind(
 
 def _whole(answer: ComputedAnswer, kind: str, source: Table) -> Any:
     """Return what was computed together without taking it apart; None where a column needs a look of its own."""
-    if len({name for name, _ in answer.shown}) < len(answer.shown):
-        # What is made of these depends on the kind.
+    if not is_given_whole(answer.shown, source):
         return None
-    if not all(origin is None or source.gives_as_computed(origin) for _, origin in answer.shown):
-        return None
-    if kind == "arrow":
-        return pa.Table.from_batches([pa.record_batch(answer.table)])
-    if kind == "polars":
-        return source.like(sys.modules["polars"].DataFrame(answer.table))
-    if kind == "pandas":
-        blocks = answer.table.number_blocks()
-        frame = None if blocks is None else _frame_of_blocks(answer, blocks)
-        return None if frame is None else source.like(frame)
-    return None
-
-
-def _frame_of_blocks(answer: ComputedAnswer, given: list[tuple[str, list[int], bytearray]]) -> Any:
-    import pandas as pd
-
-    made, rows = _frame_maker(), len(answer.table)
-    if made is None:
-        return None
-    blocks = [(np.frombuffer(values, kind).reshape(-1, rows), np.array(places)) for kind, places, values in given]
-    names = _pandas_index(tuple([name for name, _ in answer.shown])).view()
-    return made(blocks, index=pd.RangeIndex(rows), columns=names)
-
-
-@cache
-def _frame_maker() -> Callable[..., Any] | None:
-    """Return what makes a frame of blocks of numbers, in half of the time that columns take; None before pandas 2.1."""
-    import pandas as pd
-
-    made = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
-    if made is not None:
-        return cast("Callable[..., Any]", made)
-    try:
-        # What pyarrow's tables use in pandas 2.
-        from pandas.core.internals import BlockManager
-        from pandas.core.internals.api import make_block
-
-        from_manager = pd.DataFrame._from_mgr  # noqa: SLF001 - there is no other
-    except (ImportError, AttributeError):
-        return None
-
-    def of_manager(blocks: list[tuple[Any, Any]], *, index: Any, columns: Any) -> Any:
-        made = [make_block(values, placement=places, ndim=2) for values, places in blocks]
-        manager = BlockManager(made, [columns, index])
-        return from_manager(manager, manager.axes)
-
-    return of_manager
+    found = whole(answer.table, kind, tuple([name for name, _ in answer.shown]))
+    return None if found is None else source.like(found)
 
 
 def _has_intervals(column: AnswerColumn) -> bool:
@@ -342,9 +300,9 @@ def _as_pandas(answer: Answer, source: Table | None, check: Callable[[], None]) 
     arrays = [writable(_pandas_array(column, source, check)) for column in _without_shared(answer.columns)]
     rows = len(answer.columns[0].values) if answer.columns else 0
     # What an index is called can be changed, by all who have it.
-    names = _pandas_index(tuple(column.name for column in answer.columns)).view()
+    names = pandas_index(tuple(column.name for column in answer.columns)).view()
     index = pd.RangeIndex(rows)
-    made = _frame_maker()
+    made = frame_maker()
     if made is not None and arrays and all(type(each) is np.ndarray and each.dtype != object for each in arrays):
         return made(_blocks(arrays), index=index, columns=names)
     frame = pd.DataFrame(dict(enumerate(arrays)), index=index, copy=False)
@@ -372,14 +330,6 @@ def _blocks(arrays: list[Any]) -> list[tuple[Any, Any]]:
         )
         for places in by_type.values()
     ]
-
-
-@lru_cache(maxsize=100)
-def _pandas_index(names: tuple[str, ...]) -> Any:
-    """Return names as pandas' index, which takes longer to make than a small frame does."""
-    import pandas as pd
-
-    return pd.Index(names)
 
 
 def _pandas_array(column: AnswerColumn, source: Table | None, check: Callable[[], None]) -> Any:

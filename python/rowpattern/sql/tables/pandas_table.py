@@ -17,22 +17,21 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.arrow.arrays import Integers
 
-__all__ = ["PandasTable"]
+__all__ = ["NUMBER_TYPES", "PandasTable", "labels_of", "plain_array"]
 
 # So few are converted in less time than another way to read them takes to begin.
 _FEW_OBJECTS = 1000
 # Of so few rows, numpy takes a column's in less time than going through Arrow takes beside them.
 _FEW_ROWS = 1 << 16
 
-
-# Types of numbers that the core takes as numpy has them.
-_NUMBER_TYPES = {
+#: Types of numbers that the core takes as numpy has them.
+NUMBER_TYPES = {
     np.dtype(name): pa.from_numpy_dtype(np.dtype(name))
     for name in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")
 }
 
 
-def _labels(columns: Any) -> list[Any]:
+def labels_of(columns: Any) -> list[Any]:
     """Return the labels of columns; of pandas 3, which has them as Arrow's, in a tenth of the time that it takes."""
     if not isinstance(columns.dtype, np.dtype) and type(columns.array).__name__ == "ArrowStringArray":
         found: list[Any] = pa.array(columns.array).to_pylist()
@@ -47,6 +46,16 @@ def _is_plain_dtype(dtype: Any) -> bool:
     return type(dtype).__module__.startswith("numpy") and dtype.kind in "iufbM"
 
 
+def plain_array(frame: Any, place: int) -> Any:
+    """Return a column as a numpy array of numbers or times; None where it is another.
+
+    Its series takes ten times as long to make, which is most of what reading a small table takes.
+    """
+    column = getattr(frame, "_get_column_array", None)
+    values = None if column is None else column(place)
+    return values if type(values) is np.ndarray and _is_plain_dtype(values.dtype) else None
+
+
 class PandasTable(Table):
     """A frame of pandas, or of a class that is derived from it."""
 
@@ -54,7 +63,7 @@ class PandasTable(Table):
         """Take the frame; nothing is converted yet."""
         self._frame = frame
         self.kind = "pandas"
-        labels = _labels(frame.columns)
+        labels = labels_of(frame.columns)
         self.names = list(map(str, labels))
         self.rows = len(frame)
         self._labels = labels
@@ -68,7 +77,7 @@ class PandasTable(Table):
     def few(self, name: str) -> tuple[Any, pa.DataType]:
         """Return a column as a numpy array of numbers, or as Arrow's; see `Table`."""
         values = self._plain(name)
-        kind = None if values is None else _NUMBER_TYPES.get(values.dtype)
+        kind = None if values is None else NUMBER_TYPES.get(values.dtype)
         return super().few(name) if kind is None else (values, kind)
 
     def texts(self, name: str) -> pa.ChunkedArray | None:
@@ -109,15 +118,9 @@ class PandasTable(Table):
         return series
 
     def _plain(self, name: str) -> Any:
-        """Return a column as a numpy array of numbers or times; None where it is another.
-
-        Its series takes ten times as long to make, which is most of what reading a small table takes.
-        """
+        """Return a column as `plain_array` does."""
         if name not in self._arrays:
-            column = getattr(self._frame, "_get_column_array", None)
-            values = None if column is None else column(self._places[name])
-            is_plain = type(values) is np.ndarray and _is_plain_dtype(values.dtype)
-            self._arrays[name] = values if is_plain else None
+            self._arrays[name] = plain_array(self._frame, self._places[name])
         return self._arrays[name]
 
     def native(self, name: str, rows: Callable[[], Integers]) -> PandasValues | None:

@@ -13,10 +13,10 @@ from rowpattern.sql.tables.table import Table, check_names, checked
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PolarsTable", "check_dtype", "is_wide"]
+__all__ = ["POLARS_NUMBERS", "PolarsTable", "check_dtype", "is_wide"]
 
-# Types of Polars' that Arrow has too.
-_POLARS_NUMBERS = {
+#: Types of Polars' that Arrow has too.
+POLARS_NUMBERS = {
     "Boolean": pa.bool_(),
     **{
         f"{kind}{bits}": pa.type_for_alias(f"{kind}{bits}".lower())
@@ -44,7 +44,7 @@ class PolarsTable(Table):
     def few(self, name: str) -> tuple[Any, pa.DataType]:
         """Return a column of numbers as Polars has it, or as Arrow's; see `Table`."""
         series = self._frame.get_column(name)
-        kind = _POLARS_NUMBERS.get(type(series.dtype).__name__)
+        kind = POLARS_NUMBERS.get(type(series.dtype).__name__)
         return super().few(name) if kind is None else (series, kind)
 
     def _text_views(self, name: str) -> pa.ChunkedArray | None:
@@ -55,7 +55,7 @@ class PolarsTable(Table):
         polars = sys.modules["polars"]
         series = self._frame.get_column(name)
         dtype = series.dtype
-        if type(dtype).__name__ in _POLARS_NUMBERS:
+        if type(dtype).__name__ in POLARS_NUMBERS:
             return pa.chunked_array(series)
         check_dtype(name, dtype)
         try:

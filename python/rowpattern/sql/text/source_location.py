@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-__all__ = ["TOO_DEEP", "SourceLocation", "candidates", "error_at", "nesting_limited", "pattern_error_at"]
+__all__ = [
+    "TOO_DEEP",
+    "SourceLocation",
+    "candidates",
+    "error_at",
+    "nesting_limited",
+    "pattern_error_at",
+    "too_deep_error",
+]
 
 #: Said of a query, a condition, an expression.
 TOO_DEEP = "is nested too deeply; replace long chains of OR by x IN (...), and of + by list_sum([...])"
@@ -126,7 +134,12 @@ class nesting_limited(contextlib.ContextDecorator):  # noqa: N801 - used as a de
     ) -> None:
         """Raise the error where Python's own limit was met."""
         if isinstance(error, RecursionError):
-            raise QuerySyntaxError(f"the {self._what} {TOO_DEEP}") from None
+            raise too_deep_error(self._what) from None
+
+
+def too_deep_error(what: str) -> QuerySyntaxError:
+    """Make the error for what is nested too deeply."""
+    return QuerySyntaxError(f"the {what} {TOO_DEEP}")
 
 
 def candidates(name: str, known: Iterable[str], what: str) -> str:
