@@ -363,13 +363,14 @@ def test_all_ways_of_asking_go_on_when_their_instance_ends(monkeypatch: pytest.M
     ]
     lease = instances.lease
     for way in ways:
-        ended = []
+        ended: list[Any] = []
         with monkeypatch.context() as patched:
 
             def ending(*given: Any, patched: Any = patched, ended: list[Any] = ended) -> Any:
                 patched.undo()
                 found = lease(*given)
-                ended.append(end_instance(monkeypatch))
+                end_instance(monkeypatch)
+                ended.append(found)
                 return found
 
             patched.setattr("rowpattern.sql.duckdb.connection.lease", ending)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from decimal import Decimal
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import numpy as np
 import pyarrow as pa
@@ -67,27 +67,31 @@ def test_limits(way: str, name: str) -> None:
 def test_limits_of_tasks() -> None:
     for wrong in NO_LIMIT:
         with pytest.raises(ConfigurationError, match="memory_limit_mb is "):
-            Limits(memory_limit_mb=wrong).context  # noqa: B018 - it reads them
+            Limits(memory_limit_mb=cast("Any", wrong)).context  # noqa: B018 - it reads them
 
 
 @pytest.mark.parametrize("way", QUERIES)
 def test_choices(way: str) -> None:
     ask = QUERIES[way]
-    for wrong in ("yes", 1, 0, [], 5.5):
+    wrongs: tuple[Any, ...] = ("yes", 1, 0, [], 5.5)
+    for wrong in wrongs:
         with pytest.raises(ConfigurationError, match=r"progress is .*; allowed are True, False, None and a function"):
             ask(progress=wrong)
-    for wrong in ("x", None, 1, []):
+    wrongs = ("x", None, 1, [])
+    for wrong in wrongs:
         with pytest.raises(ConfigurationError, match=r'prefer is .*; allowed are "first" and "longest"'):
             ask(prefer=wrong)
     with pytest.raises(TypeError, match=r"cancel is 5; allowed are a rowpattern\.CancelToken and None"):
         ask(cancel=5)
-    for wrong in ("Berlin", "Mars/Base", "x'y"):
+    wrongs = ("Berlin", "Mars/Base", "x'y")
+    for wrong in wrongs:
         with pytest.raises(ConfigurationError, match=r"time_zone is .*, which DuckDB does not know; name a region, as"):
             ask(time_zone=wrong)
 
 
 def test_streams_and_zones_of_columns() -> None:
-    for wrong in ("yes", 1, 0, [], ""):
+    wrongs: tuple[Any, ...] = ("yes", 1, 0, [], "")
+    for wrong in wrongs:
         with pytest.raises(ConfigurationError, match=r'stream is .*; allowed are True, False and "in order"'):
             match_recognize(SQL, TABLE, stream=wrong)
     zoned = pa.table({"x": [1], "at": pa.array([1], pa.timestamp("us", "Mars/Base"))})
