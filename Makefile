@@ -27,9 +27,9 @@ demo: .venv/demo
 	@mkdir -p target
 	$(BIN)/python examples/price_shapes.py --plot target/shapes.png
 
-# Quick tests: no root, no servers, no network.
+# Quick tests: no root, no servers, no network; of test functions with many cases, some.
 check: develop
-	$(BIN)/python -m pytest -q $(IN_PARALLEL) tests/unit tests/cache tests/sql tests/continuous -m "not slow and not packaging and not wheels"
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) --most-cases 6 tests/unit tests/cache tests/sql tests/continuous -m "not slow and not packaging and not wheels"
 
 # All tests. Those of packages take what is compiled.
 test: export BUILD_PROFILE := $(BUILD_PROFILE)

@@ -29,6 +29,29 @@ settings.register_profile("whatever the load", deadline=None, suppress_health_ch
 settings.load_profile("whatever the load")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make check` that leaves out most cases of test functions with many."""
+    parser.addoption("--most-cases", type=int, metavar="N", help="run at most N cases of each test function")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the first case of each test function, the last one, and others at equal distances between them."""
+    most = config.getoption("most_cases")
+    if most is None:
+        return
+    if most < 2:
+        raise pytest.UsageError(f"--most-cases is {most}; give at least 2")
+    functions: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        functions.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept: set[pytest.Item] = set()
+    for cases in functions.values():
+        count = min(most, len(cases))
+        kept.update(cases[place * (len(cases) - 1) // max(count - 1, 1)] for place in range(count))
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadfile`, let one process also run all of tests/distributed, which share a cluster of Spark."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from decimal import Decimal
 from typing import Any, Callable
@@ -105,6 +106,10 @@ def test_numbers_beyond_those_of_the_key_are_its_greatest(number: Any, negative:
         (pa.int64(), "schema is one type, int64; give those of all columns"),
         (None, "needs schema=: the columns of its rows"),
         (5, "schema is an int"),
+        (["k", "at", "x"], "schema is a list; give a pyarrow.Schema, a dict of names to types of Arrow"),
+        ([("k", pa.string())], "schema is a list; give a pyarrow.Schema, a dict"),
+        ("k string", "schema is a str; give a pyarrow.Schema, a dict"),
+        (pd.DataFrame({"k": ["a"]}).dtypes, "schema is a Series; give a pyarrow.Schema, a dict"),
     ],
 )
 def test_schemas(schema: Any, message: str) -> None:
@@ -128,3 +133,56 @@ def test_arguments_that_there_are_not() -> None:
             continuous(wrong, SCHEMA)
         with pytest.raises(TypeError, match="sql is a text, not"):
             restore(blob, wrong)
+
+
+def test_tables_and_keys() -> None:
+    with pytest.raises(TypeError, match="tables has the name 1; the name of a table is a text, not int"):
+        continuous(SQL, SCHEMA, tables={1: pa.table({"x": [1]})})
+    query = continuous(SQL, SCHEMA)
+    with pytest.raises(
+        ConfigurationError, match="partition has k = 5, and the key k is string; give a value of this type"
+    ):
+        query.finish(partition=5)
+    with pytest.raises(rowpattern.CheckpointError, match=r"or a part of one: it has 1 byte$"):
+        restore(b"x", SQL)
+
+
+ROWS = pa.table([["a"], [1], [1]], schema=SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [ROWS, ROWS.to_batches()[0], ROWS.to_pandas(), "rows", {"k": ["a"]}, 5, None],
+    ids=lambda given: type(given).__name__,
+)
+def test_one_table_is_no_source_of_batches(given: Any) -> None:
+    query = continuous(SQL, SCHEMA)
+    with pytest.raises(
+        TypeError, match=r"run takes batches, and not an? \w+; give a list of tables, as \[batch\], or an"
+    ):
+        list(query.run(given))
+
+    async def pushed() -> list[Any]:
+        return [found async for found in query.run_async(given)]
+
+    with pytest.raises(TypeError, match=r"one table is pushed by query\.push\(batch\)"):
+        asyncio.run(pushed())
+    # A reader gives batches.
+    assert list(query.run(ROWS.to_reader())) == []
+
+
+def test_a_path_is_no_batch() -> None:
+    with pytest.raises(TypeError, match="batch is a str; push takes tables: read the file"):
+        continuous(SQL, SCHEMA).push("rows.parquet")
+
+
+def test_a_batch_that_is_too_large_for_the_limit() -> None:
+    query = continuous(SQL, SCHEMA, memory_limit_mb=0.05)
+    rows = pa.table({"k": ["a"] * 9000, "at": range(9000), "x": [0] * 9000})
+    with pytest.raises(
+        rowpattern.QueryLimitError, match=r"the batch's rows, .*memory_limit_mb=0\.05; push smaller batches"
+    ):
+        query.push(rows)
+    for part in range(0, 9000, 1000):
+        query.push(rows.slice(part, 1000))
+    assert query.state().rows == 0

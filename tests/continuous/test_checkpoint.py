@@ -157,7 +157,7 @@ def test_no_batch_is_decompressed_into_more_memory_than_was_allowed() -> None:
 @pytest.mark.parametrize(
     ("blob", "changes", "message"),
     [
-        (b"", {}, "this is no checkpoint of rowpattern: it begins with 0 bytes"),
+        (b"", {}, "this is no checkpoint of rowpattern, or a part of one: it has 0 bytes"),
         (b"\x80\x04" * 50, {}, r"begins with b'\\x80\\x04"),
         (_sealed(struct.pack("<8sII", b"RPTRNCKP", 7, 0)), {}, "format version 7, and .* rowpattern reads 1"),
         (_sealed(struct.pack("<8sII", b"RPTRNCKP", 1, 99)), {}, "header has 99 bytes, of 16"),

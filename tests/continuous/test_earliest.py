@@ -82,12 +82,14 @@ def check(seed: int, emitter: Emitter, known_share: float = 0.3) -> str | None:
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.slow
 def test_matches_are_given_when_they_are_certain_and_not_before(chunk: int) -> None:
     for seed in range(FIRST_SEED + chunk, FIRST_SEED + QUESTIONS, CHUNKS):
         assert check(seed, continuous) is None
 
 
 @pytest.mark.parametrize(("emitter", "verdict"), [(eager, "early"), (a_row_late, "late")])
+@pytest.mark.slow
 def test_the_test_sees_what_is_early_and_what_is_late(emitter: Emitter, verdict: str) -> None:
     found = [check(seed, emitter, known_share=1) for seed in range(12)]
     assert sum(each is not None and each.startswith(verdict) for each in found) >= 4

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import rowpattern
-from rowpattern import LateRowError, QueryCancelledError, QueryError, QueryLimitError, SkipError, UnsupportedQueryError
+from rowpattern import ConfigurationError, LateRowError, QueryCancelledError, QueryError, QueryLimitError, SkipError
 from rowpattern.continuous_query import calls
 from rowpattern.production_config import reload, reset_config
 
@@ -192,7 +194,7 @@ class TestAfterAFailedCall:
         assert query.late_rows.num_rows == 0
 
     def test_a_zone_that_is_none_is_found_at_once(self) -> None:
-        with pytest.raises(UnsupportedQueryError, match="Mars"):
+        with pytest.raises(ConfigurationError, match="time_zone is 'Mars/X'"):
             rowpattern.continuous(SQL.replace("CAST(LAST(B.s) AS INTEGER)", "A.at"), SCHEMA, time_zone="Mars/X")
 
 
@@ -227,3 +229,30 @@ class TestMemory:
             query.push(rows(*[("a", 11, 1, "1")] * 200))
         assert query.push(rows()).num_rows == 0
         assert query.push(pd.concat([late.to_pandas(), rows(("a", 12, 0, "")).to_pandas()])).shape == (0, 2)
+
+
+def test_a_query_that_its_own_batch_ends() -> None:
+    """A reader runs code of the caller's while it is read."""
+    schema = pa.schema({"k": pa.string(), "at": pa.int64(), "x": pa.int64()})
+
+    def batch(at: int) -> pa.RecordBatch:
+        return pa.record_batch([["a"], [at], [1]], schema=schema)
+
+    def ending() -> Iterator[pa.RecordBatch]:
+        yield batch(5)
+        query.push(batch(1))
+        yield batch(6)
+        query.finish()
+
+    sql = "SELECT * FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY at MEASURES count(*) AS n PATTERN (A{9}))"
+    query: Any = rowpattern.continuous(sql, schema)
+    with pytest.raises(rowpattern.QueryError, match="the query is finished, and takes no rows"):
+        query.push(pa.RecordBatchReader.from_batches(schema, ending()))
+    assert query.finish().num_rows == 0
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_query_is_not_copied(copied: Any) -> None:
+    query = rowpattern.continuous(SQL, SCHEMA)
+    with pytest.raises(TypeError, match=r"is not copied or pickled; rowpattern\.continuous\.restore"):
+        copied(query)

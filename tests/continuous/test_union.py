@@ -70,6 +70,7 @@ def check(seed: int, *, dependent: bool) -> tuple[int, str | None]:
 
 
 @pytest.mark.parametrize("chunk", [0, *(pytest.param(chunk, marks=pytest.mark.slow) for chunk in range(1, CHUNKS))])
+@pytest.mark.slow
 def test_the_union_of_pushes_is_the_answer_over_all_rows(chunk: int) -> None:
     tables, refused, seed = 0, [], FIRST_SEED + chunk
     while tables < CASES / CHUNKS:
@@ -103,6 +104,7 @@ def in_pushes(case: Case, rng: random.Random, most: int) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("dependent", [False, True])
+@pytest.mark.slow
 def test_answers_come_in_the_same_order_however_rows_are_cut(*, dependent: bool) -> None:
     """Also what time decides (WITHIN, a condition, `idle`), and what comes before a match with nowhere to skip to."""
     compared, by_time = 0, 0

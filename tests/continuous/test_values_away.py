@@ -33,6 +33,7 @@ def given(query: Any, *values: int | None, first: int = 0) -> list[list[tuple[in
 
 
 class TestBack:
+    @pytest.mark.slow
     def test_one_row_of_a_partition_is_kept_however_far_the_value_is(self) -> None:
         sql = clause("A", "A AS x > PREV(x IGNORE NULLS, 2)", "x AS x, PREV(upper(s) IGNORE NULLS) AS u")
         query = rowpattern.continuous(sql, SCHEMA)

@@ -20,7 +20,7 @@ def test_there_are_snippets() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_snippets_print_what_the_readme_says(snippet: Snippet, monkeypatch: pytest.MonkeyPatch) -> None:
-    stopped = []
+    stopped: list[object] = []
 
     def stop(session: object) -> None:
         stopped.append(session)

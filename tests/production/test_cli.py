@@ -191,7 +191,7 @@ def test_warm_writes_what_load_reads(tmp_path: Path) -> None:
     assert {entry["pattern"] for entry in pattern_cache.cache_entries()} == {"A B", "A+ C?"}
     texts.write_bytes(b"A B\n\xff")
     result = run("warm", str(texts))
-    assert (result.returncode, result.stderr) == (1, "what is read is not utf-8: byte 4 is 255\n")
+    assert (result.returncode, result.stderr) == (1, f"{texts}, line 2: this is not UTF-8; save the file as UTF-8\n")
     texts.write_text("A B\nA (\n")
     result = run("warm", str(texts))
     assert result.returncode == 1

@@ -159,6 +159,7 @@ def test_a_wait_for_a_place() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers need Linux")
+@pytest.mark.slow
 def test_a_worker_process() -> None:
     match_recognize(FALLS, prices(), isolation="process")
 

@@ -64,6 +64,7 @@ def answered(sql: str, given: pa.Table, threads: int) -> Any:
 
 
 @pytest.mark.parametrize("question", QUERIES)
+@pytest.mark.slow
 def test_answers_are_the_same(question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     carried = []
     brought = row_symbols.carried_in_order

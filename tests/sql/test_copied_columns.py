@@ -72,6 +72,8 @@ def test_rows_that_are_taken_in_pieces(kind: str, monkeypatch: pytest.MonkeyPatc
     frame = pd.DataFrame({"i": [3, 1, 4, 0, 2], "x": EXTENSIONS[kind]})
     sql = "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY i ALL ROWS PER MATCH PATTERN (A+))"
     whole = match_recognize(sql, frame)
+    monkeypatch.setattr(pandas_values, "_FEW", 2)
+    monkeypatch.setattr(pandas_values, "_FEW_TAKEN", 2)
     monkeypatch.setattr(pandas_values, "_FIRST_PIECE", 2)
     monkeypatch.setattr(pandas_values, "_LARGEST_PIECE", 2)
     pd.testing.assert_frame_equal(match_recognize(sql, frame), whole)

@@ -189,6 +189,7 @@ def test_one_that_is_stopped_stops_no_other() -> None:
     assert duckdb_figures().instances == 1
 
 
+@pytest.mark.slow
 def test_threads_of_the_system_do_not_grow_with_clients() -> None:
     def threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))
@@ -304,6 +305,76 @@ def test_an_instance_that_is_broken_is_used_by_no_further_query(monkeypatch: pyt
     assert duckdb_figures().instances == 0
     assert match_recognize(AROUND, t=numbers(1)).num_rows == 1
     assert instances._pool._resting != [before]
+
+
+def end_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a query that makes DuckDB give up its instance: it compares categories that are structs."""
+    structs = pa.DictionaryArray.from_arrays(pa.array([0, None, 0]), pa.array([{"a": 1}, {"a": 2}]))
+    clause = "ORDER BY x MEASURES 1 AS n PATTERN (A B*) DEFINE B AS v = PREV(v)"
+    with monkeypatch.context() as patched:
+        # These are written out otherwise.
+        patched.setattr("rowpattern.sql.arrow.encodings._is_nested", lambda _: False)
+        with pytest.raises(QueryError, match="DEFINE B: DuckDB failed, which is a fault of its own: ") as caught:
+            match_recognize(f"SELECT * FROM t MATCH_RECOGNIZE ({clause})", pa.table({"x": range(3), "v": structs}))
+    assert "invalidated" not in str(caught.value)
+    assert caught.value.line == 1
+
+
+def test_queries_whose_instance_another_one_ends_go_on_with_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ordered = pa.table({"c": pa.DictionaryArray.from_arrays(pa.array([0, 1, 1]), ["b", "a"], ordered=True)})
+    with database(context()) as one, database(context()) as other:
+        for using in (one, other):
+            using.register("t", numbers(1))
+            using.register("t", ordered)
+            using.register("more", numbers(7))
+        ended = set(instances._pool._all)
+        end_instance(monkeypatch)
+        assert one.query("SELECT DISTINCT c FROM t ORDER BY c").to_pylist() == [{"c": "b"}, {"c": "a"}]
+        assert one.query("SELECT min(x) AS x FROM more").to_pylist() == [{"x": 7}]
+        assert other.project("x + 1 AS x", numbers(1, 1)).to_pylist() == [{"x": 2}]
+        # A query that was ended by itself begins anew too, and both have the same instance again.
+        assert duckdb_figures()[:2] == (1, 2)
+        assert not ended & instances._pool._all
+        # What can be read once only may have been read.
+        other.register("once", numbers(1).to_reader())
+        end_instance(monkeypatch)
+        with pytest.raises(QueryError, match="shares with others was ended by an error of another query; ask again"):
+            other.query("SELECT * FROM once")
+    with database(context()) as using:
+        assert using.query("SELECT 42 AS x").to_pylist() == [{"x": 42}]
+
+
+def test_all_ways_of_asking_go_on_when_their_instance_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has its instance ended after its first call of DuckDB, as by another query."""
+    conditions = {"A": "levenshtein(x::VARCHAR, s) >= 0"}
+    clause = CLAUSE.replace("(A+)", f"(A+) DEFINE A AS {conditions['A']}")
+    sql = f"SELECT n FROM t {clause}"
+    table = pa.table({"x": [1, 2, 3], "s": ["a", "b", "c"]})
+    continuous = rowpattern.continuous(sql, table.schema)
+
+    def lengths(found: Any) -> Any:
+        return found["n"].to_pylist()
+
+    ways: list[Callable[[], Any]] = [
+        lambda: lengths(match_recognize(sql, table)),
+        lambda: lengths(match_recognize(sql, table, stream=True).read_all()),
+        lambda: [each.end - each.start for each in rowpattern.compile("A+").match(table, conditions=conditions)],
+        lambda: lengths(continuous.push(table)) or lengths(continuous.finish()),
+    ]
+    lease = instances.lease
+    for way in ways:
+        ended = []
+        with monkeypatch.context() as patched:
+
+            def ending(*given: Any, patched: Any = patched, ended: list[Any] = ended) -> Any:
+                patched.undo()
+                found = lease(*given)
+                ended.append(end_instance(monkeypatch))
+                return found
+
+            patched.setattr("rowpattern.sql.duckdb.connection.lease", ending)
+            assert way() == [3]
+        assert ended
 
 
 def test_what_duckdb_keeps_after_large_queries_is_given_back() -> None:

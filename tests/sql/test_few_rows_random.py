@@ -6,18 +6,16 @@ import datetime as dt
 import decimal
 import math
 import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pytest
 from ways_taken import way_taken
 
 import rowpattern
 from rowpattern import match_recognize
-
-if TYPE_CHECKING:
-    import pytest
 
 QUERIES = 150
 CALLED = "rowpattern.sql.execute.output.answer_few_rows"
@@ -130,6 +128,7 @@ def outcome(sql: str, given: Any, parameters: Any) -> Any:
     return repr(described)
 
 
+@pytest.mark.slow
 def test_random_clauses(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = way_taken(monkeypatch, "answer_few_rows")
     for seed in range(QUERIES):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
 START = """
-import sys, threading
+import json, sys, threading
 
 V_SHAPE = '''SELECT * FROM prices MATCH_RECOGNIZE (ORDER BY day
     MEASURES FIRST(START.day) AS begun, LAST(DOWN.price) AS lowest, CLASSIFIER() AS c, count(*) AS n
@@ -81,7 +83,11 @@ def test_what_few_queries_need_is_not_imported() -> None:
     assert run(code) == "[]"
 
 
-def test_one_connection_answers_a_first_query() -> None:
+OPTIONS = [{}, {"memory_limit_mb": 200}, {"threads": 1}, {"time_zone": "Asia/Tokyo"}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_one_connection_answers_a_first_query(options: dict[str, Any]) -> None:
     code = """
     import duckdb, pandas
     made = []
@@ -89,7 +95,42 @@ def test_one_connection_answers_a_first_query() -> None:
     duckdb.connect = lambda *given, **named: made.append(given) or connect(*given, **named)
     from rowpattern import match_recognize
     for query in QUERIES:
-        match_recognize(query, pandas.DataFrame(DATA))
+        match_recognize(query, pandas.DataFrame(DATA), **json.loads(sys.argv[1]))
     print(len(made))
     """
-    assert run(code) == "1"
+    assert run(code, json.dumps(options)) == "1"
+
+
+def test_the_first_queries_of_several_threads_share_what_is_made_once() -> None:
+    code = """
+    import duckdb, pyarrow
+    made, answers = [], []
+    connect = duckdb.connect
+    duckdb.connect = lambda *given, **named: made.append(given) or connect(*given, **named)
+    from rowpattern import match_recognize
+    table = pyarrow.table(DATA)
+    threads = [
+        threading.Thread(target=lambda query=query: answers.append(len(match_recognize(query, table))))
+        for query in 3 * QUERIES
+    ]
+    for each in threads: each.start()
+    for each in threads: each.join()
+    from rowpattern.sql.duckdb.instances import duckdb_figures
+    print(len(made), len(answers), *duckdb_figures()[:2])
+    """
+    assert run(code) == "1 18 1 0"
+
+
+def test_a_first_query_that_cannot_connect_says_why() -> None:
+    code = """
+    import duckdb, pyarrow
+    def refuse(*given, **named):
+        raise duckdb.IOException("no memory today")
+    duckdb.connect = refuse
+    from rowpattern import match_recognize
+    try:
+        match_recognize(V_SHAPE, pyarrow.table(DATA))
+    except Exception as error:
+        print(error)
+    """
+    assert "no memory today" in run(code)

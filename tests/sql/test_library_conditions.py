@@ -54,6 +54,7 @@ KEYS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("keys", KEYS, ids=str)
 @pytest.mark.parametrize("rows_per_match", ["one", "all with unmatched"])
+@pytest.mark.slow
 def test_they_are_the_texts_of_the_same_condition(keys: dict[str, Any], rows_per_match: Any) -> None:
     for seed in range(5):
         frame = rows(seed)
@@ -81,6 +82,7 @@ OF_ARROW_SUMS = SUMS | {"double": lambda rows: [None if x is None else 2 * x for
 
 @pytest.mark.parametrize("keys", KEYS, ids=str)
 @pytest.mark.parametrize("rows_per_match", ["one", "all with unmatched"])
+@pytest.mark.slow
 def test_they_are_the_texts_of_the_same_measure(keys: dict[str, Any], rows_per_match: Any) -> None:
     for seed in range(4):
         frame = rows(seed)

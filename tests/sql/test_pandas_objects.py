@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import time
+import uuid
 from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +65,23 @@ CASES: dict[str, list[list[Any]]] = {
     "dates and times": [[dt.date(2020, 1, 1), None], [dt.datetime(2020, 1, 2, 3), None]],  # noqa: DTZ001
     "bytes": [[b"a", b"b"], [b"c", None]],
     "too large": [[1, 2], [2**64, 3]],
+    "whole numbers and doubles": [[1, 2], [2.5, 3], [None, 4], [NAN, 2]],
+    "whole numbers that no double holds": [[2**53 + 1, 1], [2.5, 3]],
+    "doubles and truth values": [[1.5, 2.5], [True, False]],
+    "numbers of numpy": [[np.int32(1), np.int32(2)], [3, 4]],
+    "empty lists first": [[[], [None]], [["a"], []], [None, None]],
+    "lists of lists": [[[[1]], [[]]], [[[2.5]], [None]]],
+    "lists and arrays": [[[1], [2]], [np.array([3.5]), (4,)]],
+    "records in records": [[{"b": {"x": 1}}, {"b": None}], [{"a": [1], "b": {"y": "z", "x": 2.5}}, None]],
+    "records without anything": [[{}, {}], [{"a": 1}, {}]],
+    "records of unlike values": [[{"a": 1}, {"a": 2}], [{"a": "b"}, {"a": "c"}]],
+    "nothing but missing": [[None, NAN], [pd.NA, None]],
+    "times of several zones": [
+        [pd.Timestamp("2020-01-01", tz="UTC"), None],
+        [pd.Timestamp("2020-01-01", tz="Asia/Tokyo"), None],
+    ],
+    "UUIDs behind missing ones": [[None, NAN], [uuid.UUID(int=1), None], [None, None]],
+    "text and bytes": [["a", "b"], [b"c", b"d"]],
 }
 
 
@@ -73,11 +92,51 @@ def converted(convert: Callable[[], Any]) -> Any:
         return "refused"
 
 
+@pytest.fixture
+def pieces_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_FEW", "_FIRST_PIECE", "_LEAST_PIECE", "_LARGEST_PIECE"):
+        monkeypatch.setattr(pandas_values, name, 2)
+
+
+@pytest.mark.usefixtures("pieces_of_two")
 @pytest.mark.parametrize("name", CASES)
-def test_pieces_give_what_the_whole_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pandas_values, "_FIRST_PIECE", 2)
-    monkeypatch.setattr(pandas_values, "_LARGEST_PIECE", 2)
-    series = objects(*CASES[name])
+def test_pieces_give_what_the_whole_gives(name: str) -> None:
+    check_pieces(objects(*CASES[name]))
+
+
+LEAVES: list[list[Any]] = [[None], [NAN], [1, 7], [0.5], [Decimal("1.25"), Decimal(3)], ["a"], [True]]
+
+
+def random_values(random: Random, depth: int) -> list[Any]:
+    """Return what a column of one kind may have: of one leaf or two, lists of such, or records of such."""
+    kind = random.randrange(3) if depth else 0
+    if kind == 0:
+        return [None, *(value for leaf in random.sample(LEAVES, 2) for value in leaf)]
+    inner = random_values(random, depth - 1)
+    if kind == 1:
+        return [None, [], *([value] for value in inner)]
+    return [None, {}, *({random.choice("abc"): value} for value in inner)]
+
+
+@pytest.mark.usefixtures("pieces_of_two")
+def test_pieces_of_random_kinds_give_what_the_whole_gives() -> None:
+    random = Random(7)
+    for _ in range(300):
+        values = random_values(random, depth=2)
+        check_pieces(objects([random.choice(values) for _ in range(7)]))
+
+
+@pytest.mark.usefixtures("pieces_of_two")
+@pytest.mark.parametrize("codes", [[4, -1, 0, 2, 4], [3], []], ids=str)
+def test_categories_in_pieces(codes: list[int]) -> None:
+    labels = pd.Index([Decimal("1.5"), Decimal(20), Decimal("0.25"), Decimal(3), Decimal(7)], dtype=object)
+    series = pd.Series(pd.Categorical.from_codes(codes, categories=labels))
+    pieces = from_pandas(series, "x")
+    assert pieces == pa.chunked_array([pa.array(series)])
+    assert pieces.to_pylist() == [None if code < 0 else labels[code] for code in codes]
+
+
+def check_pieces(series: pd.Series[Any]) -> None:
     whole = converted(lambda: pa.chunked_array([pa.array(series, from_pandas=True)]))
     pieces = converted(lambda: from_pandas(series, "x"))
     assert pieces == whole

@@ -225,6 +225,7 @@ def test_several_queries_of_a_set_operator() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_random_queries_with_pipes() -> None:
     with duckdb.connect() as connection:
         for name, table in random_pipes.TABLES.items():

@@ -76,6 +76,7 @@ def ours_in_cycles() -> Iterator[Callable[[Callable[[], object]], list[str]]]:
 
 @pytest.mark.parametrize("conditions", CONDITIONS)
 @pytest.mark.parametrize("measures", QUERIES)
+@pytest.mark.slow
 def test_an_answer_is_in_no_cycle(
     measures: str, conditions: str, ours_in_cycles: Callable[[Callable[[], object]], list[str]]
 ) -> None:

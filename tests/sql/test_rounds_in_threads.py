@@ -28,6 +28,7 @@ def table(values: list[str]) -> pa.Table:
     return pa.table({"p": np.arange(ROWS) // 16, "i": np.arange(ROWS), "s": values})
 
 
+@pytest.mark.slow
 def test_answers_and_errors_are_those_of_one_thread() -> None:
     values = texts()
     given, found = table(values), []

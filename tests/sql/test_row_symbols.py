@@ -156,6 +156,7 @@ NUMBER_OF_ROWS = 300_000
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.slow
 def test_many_rows_and_threads(threads: int, ordered: bool) -> None:
     """Longer than a morsel, with NULLs and partitions across the borders of batches and morsels."""
     rows = range(NUMBER_OF_ROWS)

@@ -127,14 +127,6 @@ def test_wrong_queries(query: str, message: str) -> None:
         match_recognize(query, TABLE)
 
 
-def test_few_of_the_functions_that_could_be_meant_are_named() -> None:
-    table = pa.table({"x": [1], "k": ["a"]})
-    for measure, message in (("x + k", " others (line 1"), ("substr(k)", "-> VARCHAR (line 1")):
-        with pytest.raises(rowpattern.QueryError) as raised:
-            rowpattern.match_recognize(f"FROM t MATCH_RECOGNIZE (MEASURES {measure} AS m PATTERN (A))", table)
-        assert message in str(raised.value)
-
-
 def test_places_count_lines_and_characters() -> None:
     query = (
         "SELECT 'é' AS s\r\n\tFROM t\n  MATCH_RECOGNIZE (ORDER BY o\n    MEASURES 'é' AS a, LAST(Q.o) AS b PATTERN (A))"

@@ -39,6 +39,7 @@ WRITTEN |= {"Operation", "Star", "Argument", "Branch", "OrderItem", "TypeName"}
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(trees)
+@pytest.mark.slow
 def test_what_is_written_is_read_as_the_same_tree(tree: Node) -> None:
     assert plain(read(sql_of(tree))) == plain(tree)
 
@@ -51,6 +52,7 @@ def _labels(node: Node) -> Iterator[str]:
             yield f"{type(node).__name__} {getattr(node, name)}"
 
 
+@pytest.mark.slow
 def test_trees_of_all_kinds_are_generated() -> None:
     found: set[str] = set()
 
@@ -128,6 +130,7 @@ def test_expressions_of_the_grammar(connection: duckdb.DuckDBPyConnection, text:
     assert _value(connection, written) == _value(connection, text), written
 
 
+@pytest.mark.slow
 def test_most_of_the_expressions_are_read_and_have_values(connection: duckdb.DuckDBPyConnection) -> None:
     known = {text: tree for text in EXPRESSIONS if (tree := _read(text)) is not None}
     assert len(known) > 340, [text for text in EXPRESSIONS if text not in known]

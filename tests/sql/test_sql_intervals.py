@@ -52,6 +52,7 @@ def times(kind: pa.DataType, rows: int) -> pa.Table:
 @pytest.mark.parametrize(
     "kind", [pa.timestamp("us"), pa.timestamp("ms"), pa.timestamp("s"), pa.timestamp("ns"), pa.timestamp("us", "UTC")]
 )
+@pytest.mark.slow
 def test_as_duckdb(kind: pa.DataType, zone: str) -> None:
     rows = times(kind, 300)
     connection = duckdb.connect()

@@ -191,6 +191,7 @@ def test_a_condition_that_nests_deeply_is_refused(condition: str) -> None:
 @pytest.mark.parametrize(
     ("condition", "matches"), [(" OR ".join(["A.x = 7"] * 5_000), 0), (" AND ".join(["x > 0"] * 5_000), 1)]
 )
+@pytest.mark.slow
 def test_and_and_or_of_many_do_not_nest(condition: str, matches: int) -> None:
     query = f"SELECT * FROM t MATCH_RECOGNIZE (ORDER BY x MEASURES 1 AS m PATTERN (A B) DEFINE B AS {condition})"
     assert match_recognize(query, TABLE).num_rows == matches

@@ -237,7 +237,7 @@ def test_a_zone_that_is_named_is_that_of_all_expressions(kind: str) -> None:
 @pytest.mark.parametrize(
     ("zone", "kind"),
     [
-        ("Mars/Olympus", rowpattern.UnsupportedQueryError),
+        ("Mars/Olympus", rowpattern.ConfigurationError),
         (3, rowpattern.ConfigurationError),
         ("", rowpattern.ConfigurationError),
     ],

@@ -249,6 +249,7 @@ def test_small(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow
 def test_several_blocks_and_morsels(seed: int) -> None:
     check(random.Random(1000 + seed), 9_000, kinds=2)
 

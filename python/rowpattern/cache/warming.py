@@ -17,6 +17,7 @@ from rowpattern.config.process import get_config
 from rowpattern.errors import ConfigurationError, DumpError, RowPatternError
 from rowpattern.events import log_event
 from rowpattern.patterns import Pattern, compile  # noqa: A004 - named as in `re`
+from rowpattern.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,25 +78,21 @@ def dump(path: str | os.PathLike[str]) -> int:
         (1, 1)
         ['{"pattern": "A B+"}']
     """
-    target = Path(path)
     patterns = _process_cache().patterns()[::-1]
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="ascii", newline="\n") as file:
-            file.write(json.dumps(_FIRST_LINE) + "\n")
-            for pattern in patterns:
-                line: dict[str, Any] = {"pattern": pattern.pattern}
-                if pattern.subset:
-                    line["subset"] = pattern.subset
-                if pattern.define:
-                    line["define"] = pattern.define
-                file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path, synced=True) as file:
+        file.write(_line(_FIRST_LINE))
+        for pattern in patterns:
+            line: dict[str, Any] = {"pattern": pattern.pattern}
+            if pattern.subset:
+                line["subset"] = pattern.subset
+            if pattern.define:
+                line["define"] = pattern.define
+            file.write(_line(line))
     return len(patterns)
+
+
+def _line(value: Any) -> bytes:
+    return f"{json.dumps(value)}\n".encode("ascii")
 
 
 def load(path: str | os.PathLike[str]) -> int:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
-import stat
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.counted import counted
-from rowpattern.errors import ConfigurationError
+from rowpattern.errors import ConfigurationError, QueryError
 from rowpattern.sql.arrow.python_values import python_values
+from rowpattern.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -44,13 +41,15 @@ def output_format(given: str | None, output: Path | None) -> str:
     Raises:
         ConfigurationError: the file's name does not say it, or a terminal would get a binary format.
     """
+    if output is not None and output.is_dir():
+        raise ConfigurationError(f"{output} is a directory; --output takes the name of a file")
     if given is None and output is not None and output.suffix.lower() not in _SUFFIXES:
         known = ", ".join(_SUFFIXES)
         raise ConfigurationError(
             f"the name of {output} does not say its format; end it in one of {known}, or give --format"
         )
     found = given or ("table" if output is None else _SUFFIXES[output.suffix.lower()])
-    if found in _BINARY and output is None and sys.stdout.isatty():
+    if found in _BINARY and output is None and sys.stdout is not None and sys.stdout.isatty():
         raise ConfigurationError(f"--format {found} is not for a terminal; give a file by --output")
     return found
 
@@ -64,38 +63,13 @@ def write_answer(reader: pa.RecordBatchReader, output: Path | None, form: str, m
         form: one of `FORMATS`.
         most_rows: a table has no more rows than that.
     """
-    if output is None:
-        sys.stdout.flush()
-        return _WRITERS[form](reader, sys.stdout.buffer, most_rows)
-    # Where it is a link, the file that it points to is written, and the link stays.
-    output = output.resolve()
-    if output.exists() and not output.is_file():
-        # A pipe or a device takes what is written; it cannot be replaced.
-        with output.open("wb") as device:
-            return _WRITERS[form](reader, device, most_rows)
-    mode = stat.S_IMODE(output.stat().st_mode) if output.exists() else 0o666 & ~_umask()
-    # With a random name, so that it cannot be a file or a link of somebody else.
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{output.name}.", dir=output.parent)
-    except OSError as error:
-        # The caller knows the folder, and not the random name.
-        raise OSError(error.errno, error.strerror, str(output.parent)) from None
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            rows = _WRITERS[form](reader, file, most_rows)
-        unfinished.chmod(mode)
-        unfinished.replace(output)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            unfinished.unlink()
-    return rows
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    if output is not None:
+        with whole_file(output) as file:
+            return _WRITERS[form](reader, file, most_rows)
+    if sys.stdout is None:
+        raise ConfigurationError("standard output is closed; give a file by --output")
+    sys.stdout.flush()
+    return _WRITERS[form](reader, sys.stdout.buffer, most_rows)
 
 
 def _table(reader: pa.RecordBatchReader, file: Any, most_rows: int) -> int:
@@ -119,7 +93,7 @@ def _table(reader: pa.RecordBatchReader, file: Any, most_rows: int) -> int:
 
     lines = [line(header), line(["-" * width for width in widths]), *map(line, shown)]
     if len(rows) > most_rows:
-        lines.append(f"the first {counted(most_rows, 'row')}; --rows shows more, --output writes all")
+        lines.append(f"the first {counted(most_rows, 'row')}; --rows shows more, other formats have all")
     elif not shown:
         lines.append("no rows")
     file.write(("\n".join(lines) + "\n").encode())
@@ -139,7 +113,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
 
 def _cell(value: object) -> str:
     """Return a value as a table shows it. What a terminal would act on is escaped: data may come from strangers."""
-    text = "NULL" if value is None else str(value)
+    text = "NULL" if value is None else str(value) if isinstance(value, (str, bytes)) else _text(value)
     text = text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
     return (
         text
@@ -182,7 +156,8 @@ def _as_text(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(_plain(value), default=str) if isinstance(value, (list, dict)) else str(_plain(value))
+    plain = value if isinstance(value, float) else _plain(value)
+    return json.dumps(plain, default=str, ensure_ascii=False) if isinstance(plain, (list, dict)) else str(plain)
 
 
 def _json(reader: pa.RecordBatchReader, file: Any, _: int) -> int:
@@ -206,28 +181,69 @@ def _jsonl(reader: pa.RecordBatchReader, file: Any, _: int) -> int:
 
 def _json_rows(reader: pa.RecordBatchReader) -> Iterator[bytes]:
     names = reader.schema.names
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        message = f"the answer has two columns {twice}, and an object of JSON one"
+        raise QueryError(f"{message}; give one another name, as in {twice} AS other")
     for batch in reader:
         for row in _rows(batch):
             yield json.dumps(dict(zip(names, map(_plain, row))), default=str, ensure_ascii=False).encode()
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON has: null for NaN and infinity, hexadecimal digits for bytes."""
+    """Return a value that JSON has: null for NaN and infinity, hexadecimal digits for bytes, a text for an interval."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, list):
+    if hasattr(value, "nanoseconds") and hasattr(value, "months"):
+        return _interval(value.months, value.days, value.nanoseconds)
+    # Entries of maps are tuples.
+    if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
     return value
 
 
+def _interval(months: int, days: int, nanoseconds: int) -> str:
+    """Return an interval as DuckDB writes it: `1 month 2 days 00:00:00.5`."""
+    sign = -1 if months < 0 else 1
+    years, months = divmod(abs(months), 12)
+    units = ((sign * years, "year"), (sign * months, "month"), (days, "day"))
+    parts = [f"{number} {unit}{'' if abs(number) == 1 else 's'}" for number, unit in units if number]
+    if nanoseconds or not parts:
+        seconds, fraction = divmod(abs(nanoseconds), 10**9)
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        digits = f".{fraction:09}".rstrip("0") if fraction else ""
+        parts.append(f"{'-' if nanoseconds < 0 else ''}{clock}{digits}")
+    return " ".join(parts)
+
+
 def _parquet(reader: pa.RecordBatchReader, file: Any, _: int) -> int:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return _binary(reader, pq.ParquetWriter(file, reader.schema))
+    try:
+        writer = pq.ParquetWriter(file, reader.schema)
+    except pa.ArrowException:
+        field = next((each for each in reader.schema if not _is_of_parquet(each)), None)
+        if field is None:
+            raise
+        message = f"Parquet has no type for the column {field.name}, {field.type}"
+        raise QueryError(f"{message}; cast it in the query, as in {field.name}::VARCHAR") from None
+    return _binary(reader, writer)
+
+
+def _is_of_parquet(field: pa.Field) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([field])).close()
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def _arrow(reader: pa.RecordBatchReader, file: Any, _: int) -> int:

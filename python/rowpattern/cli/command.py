@@ -17,9 +17,10 @@ from rowpattern import pattern_cache, patterns
 from rowpattern.cli.answers import FORMATS
 from rowpattern.cli.process_figures import shown_figures
 from rowpattern.cli.query import check_query, run_query
+from rowpattern.cli.texts import given_text
 from rowpattern.config.process import describe
 from rowpattern.counted import counted
-from rowpattern.errors import RowPatternError
+from rowpattern.errors import ConfigurationError, RowPatternError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,30 +56,40 @@ _QUERY_EXAMPLES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 when it failed, 2 when it was not understood."""
+    if sys.stderr is None:
+        # It was closed. Messages would go to standard output.
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     if command is _compat:
         # Errors of the script are not caught.
         return command(options)
     try:
-        return command(options)
+        code = command(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (RowPatternError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            # The reader has closed the pipe; Python would report that again when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader has closed the pipe.
+            _drop_output()
             return _FAILED
         if isinstance(error, OSError) and error.filename is not None:
             print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        elif isinstance(error, OSError) and error.strerror:
+            _drop_output()
+            print(f"standard output: {error.strerror}", file=sys.stderr)
         else:
             print(error, file=sys.stderr)
         return _FAILED
-    except UnicodeDecodeError as error:
-        print(
-            f"what is read is not {error.encoding}: byte {error.start} is {error.object[error.start]}", file=sys.stderr
-        )
-        return _FAILED
     except KeyboardInterrupt:
         return _INTERRUPTED
+    return code
+
+
+def _drop_output() -> None:
+    """Have Python write nothing more at exit, where what is left could not be written."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -207,7 +218,9 @@ def _add_query(commands: Any) -> None:
         help="a file, or NAME=FILE; a single file may have any name in the query, and each of several has the name of "
         "its file up to the first dot",
     )
-    query.add_argument("--output", type=Path, metavar="FILE", help="write the answer to this file")
+    query.add_argument(
+        "--output", type=_output, metavar="FILE", help="write the answer to this file; - is standard output"
+    )
     query.add_argument(
         "--format",
         choices=FORMATS,
@@ -226,7 +239,21 @@ def _add_query(commands: Any) -> None:
     query.add_argument("--memory-mb", type=_above_zero, metavar="MB", help="memory limit (MR_MAX_MEMORY_MB)")
     query.add_argument("--threads", type=_positive, help="the largest number of threads (MR_MAX_WORKERS)")
     query.add_argument("--time-zone", help="the time zone of expressions that need one, as Europe/Berlin")
-    query.set_defaults(command=run_query)
+    query.set_defaults(command=_query, usage_error=query.error)
+
+
+def _query(options: argparse.Namespace) -> int:
+    if options.explain and (options.output is not None or options.format is not None):
+        options.usage_error("--explain gives no answer to write; leave out --output and --format, or --explain")
+    if options.output is not None and str(options.output) == "-":
+        options.output = None
+    return run_query(options)
+
+
+def _output(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must be the name of a file, not an empty text")
+    return Path(text)
 
 
 def _positive(text: str) -> int:
@@ -257,14 +284,13 @@ def _above_zero(text: str) -> float:
     return number
 
 
-def _text(options: argparse.Namespace) -> str:
-    return sys.stdin.read() if options.pattern == "-" else str(options.pattern)
+# `SELECT * FROM t` is a row pattern of three variables too, but nobody means that.
+_QUERY = re.compile(r"^\s*(select|with)\b|\bmatch_recognize\b", re.IGNORECASE)
 
 
 def _check(options: argparse.Namespace) -> int:
-    text = _text(options)
-    # `SELECT * FROM t` is a row pattern of three variables too, but nobody means that.
-    if re.search(r"^\s*(select|with)\b|\bmatch_recognize\b", text, re.IGNORECASE):
+    text = given_text(options.pattern, "check -")
+    if _QUERY.search(text):
         print(check_query(text))
         return 0
     variables = patterns.compile(text).variables
@@ -273,7 +299,10 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    print(patterns.compile(_text(options)).explain())
+    text = given_text(options.pattern, "explain -")
+    if _QUERY.search(text):
+        raise ConfigurationError("this is a query, not a row pattern; rowpattern query ... --explain explains it")
+    print(patterns.compile(text).explain())
     return 0
 
 
@@ -328,7 +357,13 @@ def _stats(options: argparse.Namespace) -> int:
 
 
 def _warm(options: argparse.Namespace) -> int:
-    lines = options.file.read_text(encoding="utf-8").splitlines()
+    written = options.file.read_bytes()
+    try:
+        lines = written.decode().splitlines()
+    except UnicodeDecodeError as error:
+        line = written.count(b"\n", 0, error.start) + 1
+        print(f"{options.file}, line {line}: this is not UTF-8; save the file as UTF-8", file=sys.stderr)
+        return _FAILED
     texts = {number: line for number, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")}
     begun = time.perf_counter()
     for number, text in texts.items():

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from rowpattern.cli.answers import output_format, write_answer
+from rowpattern.cli.csv_files import csv_problem
 from rowpattern.cli.files import empty_tables, input_files, streams, whole_tables
+from rowpattern.cli.texts import given_text
 from rowpattern.counted import counted
 from rowpattern.dependencies import packages_of
+from rowpattern.errors import ConfigurationError, QueryError, RowPatternError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -24,6 +30,15 @@ __all__ = ["check_query", "run_query"]
 _WIDTH = 30
 # So long a query works before there is a bar, and so long between two drawings of it.
 _BEFORE_BAR_SECONDS, _BETWEEN_SECONDS = 1.0, 0.1
+# What the library's errors call its arguments, and what they are here.
+_OPTIONS = {
+    "give memory_limit_mb": "give --memory-mb",
+    "give timeout_seconds": "give --timeout",
+    "there are no parameters given": "the command gives none: write the value itself",
+    "parameters has 0 values": "the command gives no values: write them themselves",
+    "time_zone is ": "--time-zone is ",
+    "threads is ": "--threads is ",
+}
 
 
 def check_query(sql: str) -> str:
@@ -39,43 +54,60 @@ def check_query(sql: str) -> str:
         from rowpattern.sql.bind.clause import compiled_pattern
         from rowpattern.sql.bind.scope import Variables
         from rowpattern.sql.execute.query import parsed_query
+        from rowpattern.sql.text.source_location import error_at
 
     parsed = parsed_query(sql)
-    for clause in parsed.clauses:
+    windows = [window for steps in parsed.windows.values() for step in steps for window in step.windows]
+    for clause in [*parsed.clauses, *(each.clause for each in windows)]:
         variables = Variables(compiled_pattern(clause).variables, clause.subset)
         named = [(each.variable, each.location) for each in clause.define]
+        for at, (name, location) in enumerate(named):
+            if name in {each for each, _ in named[:at]}:
+                raise error_at(f"DEFINE defines {name} twice", location, QueryError)
         if clause.skip[1]:
             named.append((clause.skip[1], clause.skip_location))
         for name, location in named:
             if variables.members(name) is None:
                 raise variables.unknown(name, location)
     count = counted(len(parsed.clauses), "MATCH_RECOGNIZE clause")
+    if windows:
+        count = f"{count} and {counted(len(windows), 'row pattern')} in windows"
     return f"a query of {count} over {', '.join(parsed.tables) or 'no table'}"
 
 
 def run_query(options: argparse.Namespace) -> int:
-    """Answer a query over files; returns the exit code."""
-    from rowpattern.recognition.explain import explain
+    """Answer a query over files; returns the exit code.
 
-    sql = sys.stdin.read() if options.sql == "-" else options.sql
+    Raises:
+        RowPatternError, OSError: it cannot be answered, in the words of the command.
+    """
+    sql = given_text(options.sql, "query - FILE")
     form = output_format(options.format, options.output)
     files = input_files(options.files)
-    limits: dict[str, Any] = {
-        "memory_limit_mb": options.memory_mb,
-        "timeout_seconds": options.timeout,
-        "threads": options.threads,
-        "time_zone": options.time_zone,
-    }
+    _refuse_overwriting(options.output, files)
+    try:
+        return _run(sql, files, form, options)
+    except RowPatternError as error:
+        message = _told(str(error), files)
+        if message == str(error):
+            raise
+        raise RowPatternError(message) from None
 
+
+def _run(sql: str, files: list[InputFile], form: str, options: argparse.Namespace) -> int:
+    # As `execution_context` takes them.
+    limits: Any = (options.memory_mb, options.timeout, options.threads, None, options.time_zone, None, None, "first")
     with packages_of("sql"):
         if options.explain:
-            place, named = _asked(empty_tables(files, options.memory_mb))
+            from rowpattern.sql import explained
+
+            explanation = explained(sql, *_asked(empty_tables(files, options.memory_mb)), limits, None, analyze=False)
             print("explained by the columns of the files; no row was read")
-            print(explain(sql, *place, **limits, **named))
+            print(explanation)
             return 0
         bar = _ProgressBar([each.rows for each in files]) if _wants_bar(options) else None
         try:
-            with _answer(sql, files, limits, bar) as answer:
+            with _answer(sql, files, (*limits[:3], bar, *limits[4:])) as answer:
                 rows = write_answer(answer, options.output, form, options.rows)
         finally:
             if bar is not None:
@@ -85,21 +117,42 @@ def run_query(options: argparse.Namespace) -> int:
     return 0
 
 
-def _asked(tables: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return tables as arguments: one file has whatever name the query gives it, as one table has in the library."""
-    return (tuple(tables.values()), {}) if len(tables) == 1 else ((), tables)
+def _refuse_overwriting(output: Path | None, files: list[InputFile]) -> None:
+    for each in files:
+        if output is not None and output.exists() and output.samefile(each.path):
+            raise ConfigurationError(f"--output is {output}, which the query reads; give another file")
 
 
-def _answer(sql: str, files: list[InputFile], limits: dict[str, Any], bar: _ProgressBar | None) -> pa.RecordBatchReader:
+def _told(message: str, files: Sequence[InputFile]) -> str:
+    """Return a message of the library in the words of the command."""
+    message = csv_problem(message)
+    if len(files) == 1:
+        # The one table of a query has no name in the library.
+        message = re.sub(r"\Adata(?= cannot be read)", f"the file {files[0].path}".replace("\\", r"\\"), message)
+    message = re.sub(r"\A[^,\n]*, (the file .*?), cannot be read", r"\1 cannot be read", message)
+    for own, here in _OPTIONS.items():
+        message = message.replace(own, here)
+    return message
+
+
+def _asked(tables: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the one table and none by name, or tables by name.
+
+    One file has whatever name the query gives it, as one table has in the library. Tables by name are no arguments of
+    a function here, as a file may be called as an argument is.
+    """
+    return (next(iter(tables.values())), {}) if len(tables) == 1 else (None, tables)
+
+
+def _answer(sql: str, files: list[InputFile], limits: Any) -> pa.RecordBatchReader:
     """Answer a query while its answer is read; with several clauses, over whole tables."""
-    from rowpattern.sql import match_recognize
+    from rowpattern.sql import answer
     from rowpattern.sql.execute.query import parsed_query
 
+    memory_mb = limits[0]
     if len(parsed_query(sql).clauses) == 1:
-        place, named = _asked(streams(files, limits["memory_limit_mb"]))
-        return match_recognize(sql, *place, stream=True, progress=bar, **limits, **named)
-    place, named = _asked(whole_tables(files, limits["memory_limit_mb"]))
-    return match_recognize(sql, *place, progress=bar, **limits, **named).to_reader()
+        return answer(sql, *_asked(streams(files, memory_mb)), limits, True, None)
+    return answer(sql, *_asked(whole_tables(files, memory_mb)), limits, False, None).to_reader()
 
 
 def _wants_bar(options: argparse.Namespace) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 __all__ = [
+    "MOST_THREADS",
     "Reader",
     "choice",
     "count",
@@ -43,7 +44,8 @@ _FLAG_WORDS = ("true", "false", "1", "0", "yes", "no", "on", "off")
 # More than any machine has; past it, sums of bytes would no longer fit 64 bits.
 _MOST_MEGABYTES = 1 << 40
 
-_MOST_THREADS = 1024
+#: More than any machine needs.
+MOST_THREADS = 1024
 
 # The most characters of a value that a message shows.
 _LONGEST_SHOWN = 80
@@ -147,7 +149,7 @@ def count(name: str, value: object) -> int:
 
 def threads(name: str, value: object) -> int:
     """Read a number of threads."""
-    return int(_number(name, value, 1, _MOST_THREADS, whole=True))
+    return int(_number(name, value, 1, MOST_THREADS, whole=True))
 
 
 def megabytes(name: str, value: object) -> float:

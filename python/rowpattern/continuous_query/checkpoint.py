@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from rowpattern.continuous_query.ipc_messages import check_messages
+from rowpattern.counted import counted
 from rowpattern.errors import CheckpointError
 from rowpattern.sql.expression.parameters import ParameterValues
 
@@ -220,8 +221,13 @@ def open_checkpoint(blob: bytes, *, most_bytes: int) -> StoredCheckpoint:
         raise TypeError(f"a checkpoint is bytes, not {type(blob).__name__}")
     given = bytes(blob)
     if len(given) < _START.size + _DIGEST_BYTES or not given.startswith(_MARK):
-        found = f"{len(given)} bytes" if len(given) < _START.size + _DIGEST_BYTES else repr(given[: len(_MARK)])
-        raise CheckpointError(f"this is no checkpoint of rowpattern: it begins with {found}, and not with {_MARK!r}")
+        is_short = len(given) < _START.size + _DIGEST_BYTES
+        what = (
+            f"has {counted(len(given), 'byte')}"
+            if is_short
+            else f"begins with {given[: len(_MARK)]!r}, and not with {_MARK!r}"
+        )
+        raise CheckpointError(f"this is no checkpoint of rowpattern, or a part of one: it {what}")
     _, version, header_bytes = _START.unpack_from(given)
     if version != _VERSION:
         message = f"the checkpoint has the format version {version}, and this version of rowpattern reads {_VERSION}"

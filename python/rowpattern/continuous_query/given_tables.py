@@ -49,6 +49,9 @@ class GivenTables:
             message = f"tables are given by their names, as tables={{'prices': frame}}, not {type(named).__name__}"
             raise TypeError(message)
         for name, table in ({} if named is None else named).items():
+            if not isinstance(name, str):
+                message = f"tables has the name {name!r}; the name of a table is a text, not {type(name).__name__}"
+                raise TypeError(message)
             check_name(name, "table")
             if lowered(name) in self._named:
                 raise TypeError(

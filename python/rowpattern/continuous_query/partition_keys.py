@@ -34,10 +34,15 @@ def key_columns(partition: Any, names: list[str], kinds: list[pa.DataType]) -> l
         values = list(partition) if isinstance(partition, (tuple, list)) else [partition]
     if len(values) != len(names) or not names:
         raise ConfigurationError(f"partition has {len(values)} values; PARTITION BY has the keys {names}")
+    return [_column(name, value, kind) for name, value, kind in zip(names, values, kinds)]
+
+
+def _column(name: str, value: Any, kind: pa.DataType) -> pa.ChunkedArray:
     try:
-        return [pa.chunked_array([pa.array([value], kind)]) for value, kind in zip(values, kinds)]
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        raise ConfigurationError(f"partition={partition!r} has a value that its key cannot have: {error}") from None
+        return pa.chunked_array([pa.array([value], kind)])
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        message = f"partition has {name} = {value!r}, and the key {name} is {kind}; give a value of this type"
+        raise ConfigurationError(message) from None
 
 
 def equal_rows(rows: pa.RecordBatch, names: list[str], keys: list[pa.ChunkedArray]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rowpattern.continuous_query.calls import Call, call_context
 from rowpattern.continuous_query.checkpoint import Checkpoint, query_fingerprint, write_checkpoint
@@ -289,13 +289,18 @@ class ContinuousQuery:
         partitions, rows, _ = self._steps.stream.counts
         return f"<rowpattern.ContinuousQuery: {partitions} open partitions, {rows} rows kept>"
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied and pickled: both would take rows of one stream."""
+        message = "a continuous query is not copied or pickled"
+        raise TypeError(f"{message}; rowpattern.continuous.restore(query.checkpoint(), sql) makes another one")
+
     def _check_failed(self) -> None:
         if self._steps.failed is not None:
             raise self._steps.failed
 
     def _push(self, batch: Any, source: str | None) -> Given:
         with self._call() as (using, context):
-            return self._steps.push(batch, "" if source is None else source, using, context)
+            return self._steps.push(batch, "" if source is None else source, using, context, self._check_takes_rows)
 
     def _finish(self, partition: Any = None) -> Given:
         # The lock is held from the check whether the query has ended to the end of the call.

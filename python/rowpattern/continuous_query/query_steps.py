@@ -18,6 +18,8 @@ from rowpattern.sql.arrow.time_units import nanoseconds_a_unit
 from rowpattern.sql.tables.answers import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rowpattern.continuous_query.admitted import Admitted
     from rowpattern.continuous_query.checkpoint import StoredCheckpoint
     from rowpattern.continuous_query.query_plan import QueryPlan
@@ -77,10 +79,16 @@ class QuerySteps:
         self.answers = plan.answers
         self.form = plan.form
 
-    def push(self, batch: Any, source: str, using: Database, context: ExecutionContext) -> Given:
-        """Take a batch; return what is certain, as a table of its kind."""
+    def push(
+        self, batch: Any, source: str, using: Database, context: ExecutionContext, check: Callable[[], None]
+    ) -> Given:
+        """Take a batch; return what is certain, as a table of its kind.
+
+        `check` raises where no rows are taken: the batch may be a reader, whose caller's code has ended the query.
+        """
         self._begin()
         read = self.plan.schema.read(batch, self.plan.read)
+        check()
         rows = self.plan.clause_rows(read, using, context)
         admitted = self.event_time.admit(rows, source, context)
         self._check_memory(rows, admitted, context)
@@ -292,6 +300,9 @@ class QuerySteps:
         if self.stream.counts[2] + more <= most:
             return
         self.stream.compact()
+        if more > most and self._oldest() is None:
+            message = f"the batch's rows, with those that wait, take {more / _MEGABYTE:.3g} MB, more than"
+            raise QueryLimitError(f"{message} {self._limit_shown(most)}; push smaller batches, or raise it")
         if self.stream.counts[2] + more > most:
             raise self._no_room(self.stream.counts[2] + more, most)
 
@@ -312,10 +323,9 @@ class QuerySteps:
 
     def _no_room(self, needed: float, most: float) -> QueryLimitError:
         """Make the error for rows that take too many bytes."""
-        oldest, limit = self._oldest(), most / _MEGABYTE
+        oldest = self._oldest()
         message = f"the rows that the query keeps take {needed / _MEGABYTE:.3g} MB with these, more than"
-        name = "memory_limit_mb" if self.plan.options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
-        message += f" {name}={limit:g}"
+        message += f" {self._limit_shown(most)}"
         if oldest is not None:
             where = ", ".join(f"{name} = {value!r}" for name, value in oldest.partition.items())
             begun = "" if oldest.begun is None else f" at {self.plan.query.bound.order_by[0].name} = {oldest.begun!s}"
@@ -323,6 +333,10 @@ class QuerySteps:
             message += f", {oldest.rows} rows ago"
         instead = "bound matches by WITHIN, end partitions by idle= or finish(partition=...), or raise it"
         return QueryLimitError(f"{message}; {instead}")
+
+    def _limit_shown(self, most: float) -> str:
+        name = "memory_limit_mb" if self.plan.options.memory_limit_mb is not None else "the process's MR_MAX_MEMORY_MB"
+        return f"{name}={most / _MEGABYTE:g}"
 
 
 def _shared(answer: Answer) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,11 +11,12 @@ import pyarrow as pa
 
 from rowpattern.continuous_query.column_types import misfit
 from rowpattern.continuous_query.row_batches import empty_table
+from rowpattern.counted import with_article
 from rowpattern.errors import QueryError, QueryLimitError, RowsError, UnsupportedQueryError
 from rowpattern.sql.arrow.arrays import one_array
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.arrow.encodings import PLAIN_TYPES, is_view, readable_type
-from rowpattern.sql.tables.inputs import read_table
+from rowpattern.sql.tables.inputs import is_frame, read_table
 from rowpattern.sql.tables.table import Table, checked
 from rowpattern.sql.text.source_location import candidates
 
@@ -125,6 +127,11 @@ class RowSchema:
             schema = pa.schema([_field(name, kind) for name, kind in schema.items()])
         if isinstance(schema, pa.RecordBatch):
             schema = schema.schema
+        if isinstance(schema, (list, tuple, str)) or is_frame(schema, "pandas", "Series"):
+            message = (
+                f"schema is {with_article(type(schema).__name__)}; give a pyarrow.Schema, a dict of names to types of"
+            )
+            raise TypeError(f"{message} Arrow, as {{'x': pa.int64()}}, or a table with the columns")
         self.kind = "arrow"
         self._before: _ReadBefore | None = None
         if isinstance(schema, pa.Schema):
@@ -178,6 +185,9 @@ class RowSchema:
             QueryLimitError: a column in several pieces has more values than one array can have.
             TypeError: it is no table.
         """
+        if isinstance(given, (str, os.PathLike)):
+            message = f"batch is {with_article(type(given).__name__)}; push takes tables: read the file"
+            raise TypeError(f"{message}, as by pyarrow.parquet.read_table(path)")
         columns = list(columns)
         if isinstance(given, pa.RecordBatch):
             before = self._before

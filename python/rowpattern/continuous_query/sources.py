@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
+
+from rowpattern.counted import with_article
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -41,7 +44,7 @@ def run(query: Pushed, batches: Iterable[Any]) -> Iterator[Any]:
     Yields:
         answers that have rows, each after the push that decided them.
     """
-    for item in batches:
+    for item in _batches(batches):
         found = query.push(*_batch_and_source(item))
         if len(found):
             yield found
@@ -110,9 +113,24 @@ async def _answers(query: PushedAsync, source: AsyncIterable[Any] | Iterable[Any
         async for item in source:
             yield await _whole(query, query.push, *_batch_and_source(item))
         return
-    batches = iter(source)
+    batches = iter(_batches(source))
     while (found := await _whole(query, _pushed_next, query, batches)) is not None:
         yield found
+
+
+def _batches(source: Any) -> Iterable[Any]:
+    """Return what gives batches.
+
+    Raises:
+        TypeError: it gives none. Tables are iterable too: they give their columns, or the names of these.
+    """
+    is_iterable = hasattr(source, "__iter__") or hasattr(source, "__getitem__")
+    if not is_iterable or isinstance(source, (str, Mapping)) or hasattr(source, "columns"):
+        kind = type(source).__name__
+        message = f"run takes batches, and not {with_article(kind)}; give a list of tables, as [batch], or an iterator"
+        raise TypeError(f"{message}; one table is pushed by query.push(batch)")
+    found: Iterable[Any] = source
+    return found
 
 
 def _pushed_next(query: Pushed, batches: Iterator[Any]) -> Any:

@@ -12,7 +12,7 @@ from rowpattern.config.process import get_config
 from rowpattern.recognition.arguments import asked
 from rowpattern.sql import answered
 from rowpattern.sql.kinds import QueryOptions
-from rowpattern.sql.options import execution_context
+from rowpattern.sql.options import check_cancel, execution_context
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -143,7 +143,9 @@ async def recognize_async(data: Any, /, **arguments: Any) -> Any:
 def _execution(limits: dict[str, Any]) -> tuple[ExecutionContext, Any, CancelToken]:
     """Return the context of a query with these options, its isolation, and the token by which its task ends it."""
     isolation = limits.pop("isolation", None)
-    token = CancelToken(limits.pop("cancel", None))
+    cancel = limits.pop("cancel", None)
+    check_cancel(cancel)
+    token = CancelToken(cancel)
     return execution_context(**limits, cancel=token), isolation, token
 
 

@@ -40,7 +40,7 @@ def warm_up(queries: Iterable[str | tuple[str, Any]] = ()) -> int:
     >>> rowpattern.warm_up([(sql, pa.schema({"day": pa.date32(), "price": pa.float64()}))])
     1
     """
-    module = query_module()
+    module = query_module(connects=True)
     from rowpattern.sql.bind.clause import compiled_pattern
     from rowpattern.sql.duckdb.parser import parse_texts
 

@@ -193,6 +193,7 @@ def match_recognize(
         QueryCancelledError: `cancel` was cancelled.
         InternalError: with `isolation`, a worker process crashed; please report it.
         SkipError: AFTER MATCH SKIP cannot skip to a row.
+        ConfigurationError: an option has a value that it cannot have; the message says which it can.
         MissingDependencyError: duckdb, pyarrow or numpy is not installed.
         TypeError: an argument has another type, or what was given is not a table.
 
@@ -232,7 +233,11 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
     given: Mapping[str, GivenExpression] | None = None,
 ) -> Any:
     """Answer a question, as `match_recognize` does, within what `execution_context` takes as `limits`."""
-    query_module()
+    if stream is not None and not isinstance(stream, bool) and stream != "in order":
+        raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
+    memory_limit_mb, _, threads, _, time_zone, *_ = limits
+    own = (isolation, memory_limit_mb, threads, time_zone)
+    query_module(connects=all(each is None for each in own))
     if stream is False:
         return answered(question, data, tables, execution_context(*limits), isolation, given)
     # Imports do not count in the query's time.
@@ -242,8 +247,6 @@ def answer(  # noqa: PLR0917 - the arguments of `match_recognize`
         return answered(question, data, tables, context, isolation, given)
     _take_given(context, given, isolation)
     isolated = _isolated(isolation)
-    if stream is not True and stream != "in order":
-        raise ConfigurationError(f'stream is {stream!r}; allowed are True, False and "in order"')
     if isolated:
         raise ConfigurationError('isolation="process" answers whole tables; leave out stream, or isolation')
     with context.admitted():

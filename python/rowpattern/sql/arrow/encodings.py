@@ -51,6 +51,8 @@ def readable_type(kind: pa.DataType) -> pa.DataType:
         return pa.large_binary()
     if types.is_run_end_encoded(kind):
         return readable_type(kind.value_type)
+    if types.is_dictionary(kind) and is_view(kind.value_type):
+        return pa.dictionary(kind.index_type, readable_type(kind.value_type), kind.ordered)
     if types.is_list_view(kind) or types.is_large_list_view(kind):
         field = _readable_field(kind.value_field)
         if field.equals(kind.value_field):
@@ -100,6 +102,10 @@ def _plain(values: Any, kind: pa.DataType, hold: Callable[[int], None]) -> pa.Ar
         return values
     if types.is_run_end_encoded(values.type):
         return _without_runs(values, kind, hold)
+    if types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(
+            values.indices, values.dictionary.cast(kind.value_type), ordered=kind.ordered
+        )
     if types.is_struct(kind):
         fields = [_plain(values.field(at), field.type, hold) for at, field in enumerate(kind)]
         return pa.StructArray.from_arrays(fields, fields=list(kind), mask=values.is_null())

@@ -10,6 +10,7 @@ from rowpattern.sql.bind.references import References
 from rowpattern.sql.duckdb.names import lowered
 from rowpattern.sql.records import Record, field
 from rowpattern.sql.runtime.no_limit import no_limit
+from rowpattern.sql.text.placeholders import instead_of_placeholder
 from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at
 from rowpattern.sql.text.tokens import tokens_of
 
@@ -142,7 +143,11 @@ class Columns:
     def unknown(self, column: Column, at: int = 0) -> QueryError:
         """Make the error for a column that does not exist."""
         name = column.names[at]
-        if at == 0 and len(column.names) > 1:
+        location = self.location(column, at)
+        placeholder = None if location is None else instead_of_placeholder(location.sql, location.offset)
+        if placeholder is not None:
+            message = f"there is no column {name}; {placeholder}"
+        elif at == 0 and len(column.names) > 1:
             found = candidates(name, [*self._table_names(), *self.names], "tables and columns")
             message = f"there is no table or column {name} that {column.names[1]} could be of; {found}"
         elif name.upper() in _CALLS:
@@ -157,7 +162,7 @@ class Columns:
             message = f"there is no column {name}; {found}; a unit of time stands in quotes: '{name}'"
         else:
             message = f"there is no column {name}; {candidates(name, self.names, 'columns')}"
-        return error_at(message, self.location(column, at), QueryError)
+        return error_at(message, location, QueryError)
 
     def location(self, column: Column, at: int = 0) -> SourceLocation | None:
         """Return where one of the names stands, if that is known."""

@@ -19,9 +19,9 @@ from rowpattern.sql.arrow.sizes import size_bytes
 from rowpattern.sql.duckdb.beyond_arrow import kept_exactly
 from rowpattern.sql.duckdb.enums import arrow_table, enum_columns
 from rowpattern.sql.duckdb.exchange import casts_to, check_column_names, relation_reader
-from rowpattern.sql.duckdb.failures import failure
+from rowpattern.sql.duckdb.failures import failure, is_fatal, was_ended_before
 from rowpattern.sql.duckdb.instances import MOST_MEMORY_MB, lease, limits_of, own_lease, supervised
-from rowpattern.sql.duckdb.names import quoted
+from rowpattern.sql.duckdb.registered import RegisteredTables
 from rowpattern.sql.duckdb.spill_directory import made_spill_directory
 from rowpattern.sql.duckdb.time_zones import UTC
 from rowpattern.sql.runtime.imports import forks_wait
@@ -54,6 +54,9 @@ _MOST_CHARACTERS_BOUND_AT_ONCE = 1 << 12
 _PLAN = "SELECT json_serialize_plan(?, skip_null := true, skip_empty := true)"
 
 _Found = TypeVar("_Found")
+
+# What DuckDB raises, and what comes through it from readers of tables.
+_FAILURES = (duckdb.Error, UnicodeDecodeError, OSError)
 
 
 def abandoned_queries() -> int:
@@ -97,8 +100,7 @@ class Database:
         self._taken = taken
         self._context = context
         self._directory = directory
-        self._registered: set[str] = set()
-        self._views: set[str] = set()
+        self._tables = RegisteredTables()
         self._others: dict[str, Database] = {}
         self._until_end: contextlib.ExitStack | None = None
         self._left: Task[Any] | None = None
@@ -203,27 +205,11 @@ class Database:
         casts = None if types is None else casts_to(given, types)
         try:
             # In the main thread DuckDB would make an error of its own of the exception that a signal raises.
-            self._within_limits(lambda: self._register(name, given, enums, casts))
+            self._within_limits(lambda: self._tables.add(self._connection, name, given, enums, casts))
         except QueryLimitError:
             raise
         except QueryError as error:
             raise QueryError(f"the table cannot be given to DuckDB: {error}") from None
-
-    def _register(self, name: str, given: Any, enums: str | None, casts: str | None) -> None:
-        if name in self._views:
-            self._connection.execute(f"DROP VIEW {quoted(name)}")
-            self._views.discard(name)
-        if enums is None and casts is None:
-            self._connection.register(name, given)
-            self._registered.add(name)
-            return
-        own = f"{name} without types"
-        self._connection.register(own, given)
-        self._registered.add(own)
-        self._connection.unregister(name)
-        typed = quoted(own) if enums is None else f"(SELECT {enums} FROM {quoted(own)})"
-        self._connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS SELECT {casts or '*'} FROM {typed}")
-        self._views.add(name)
 
     def end(self, error: BaseException | None) -> None:
         """Give back the connections for other time zones."""
@@ -359,15 +345,42 @@ class Database:
         if not self.own:
             raise QueryError("a stream cannot be read in a forked child of the process that made it")
         self.connect()
+        held_bytes = self._context.held_bytes
         try:
-            return (
-                self._at_once(work)
-                if quick
-                else supervised.supervise(work, self._context, self._interrupt, self._leave)
-            )
-        except (duckdb.Error, UnicodeDecodeError, OSError) as error:
-            self._broken |= isinstance(error, (duckdb.FatalException, duckdb.InternalException))
-            raise failure(error, self._context, self._directory) from None
+            return self._worked(work, quick=quick)
+        except _FAILURES as error:
+            if not (was_ended_before(error) and self._can_begin_again):
+                raise self._failed(error) from None
+        self._context.release(max(0, self._context.held_bytes - held_bytes))
+        try:
+            self._begin_again()
+            return self._worked(work, quick=quick)
+        except _FAILURES as error:
+            raise self._failed(error) from None
+
+    def _worked(self, work: Callable[[], _Found], *, quick: bool) -> _Found:
+        return self._at_once(work) if quick else supervised.supervise(work, self._context, self._interrupt, self._leave)
+
+    def _failed(self, error: Exception) -> QueryError:
+        if is_fatal(error):
+            self._broken = True
+            if self._taken is not None:
+                # Now, and not when this query ends, so that fewer queries meet it.
+                self._taken.retire()
+        return failure(error, self._context, self._directory)
+
+    @property
+    def _can_begin_again(self) -> bool:
+        """Whether another instance can do what was asked: nothing is read that can be read once only."""
+        return self._directory is None and self._left is None and self._tables.can_be_moved
+
+    def _begin_again(self) -> None:
+        """Take a connection to another instance: a fatal error, of another query or a call before, ended this one's."""
+        taken, self._taken = self._taken, None
+        if taken is not None:
+            taken.end(retire=True)
+        self.connect()
+        self._worked(lambda: self._tables.move_to(self._connection), quick=False)
 
     @staticmethod
     def _at_once(work: Callable[[], _Found]) -> _Found:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from rowpattern.counted import counted
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.categories import is_ordered
 from rowpattern.sql.duckdb.arrow_types import duckdb_type
 from rowpattern.sql.duckdb.beyond_arrow import in_arrows_range
+from rowpattern.sql.duckdb.call_types import call_types_error
 from rowpattern.sql.duckdb.names import lowered, quoted
 
 if TYPE_CHECKING:
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["casts_to", "check_column_names", "message_of", "relation_reader"]
-
-# That a message names.
-_MOST_CANDIDATES = 6
-_NO_SUCH_CALL = re.compile(r"No function matches the given name and argument types '(\w+)\(.*'(?=\. You might need)")
-# Functions that take other arguments elsewhere, and what to write here.
-_INSTEAD_OF_CALL = {
-    "array_extract": "PREV(x) for the row before, or NEXT(x) for the one behind",
-    "date_diff": "date_diff('day', x, y), with the unit in single quotes",
-    "date_trunc": "date_trunc('day', x), with the unit in single quotes",
-    "datediff": "date_diff('day', x, y), with the unit in single quotes",
-    "decode": "CASE x WHEN y THEN z ELSE w END",
-}
 
 
 def relation_reader(relation: duckdb.DuckDBPyRelation, batch_rows: int) -> pa.RecordBatchReader:
@@ -72,18 +59,11 @@ def casts_to(table: pa.Table, types: Mapping[str, str]) -> str | None:
 def message_of(text: str) -> str:
     """Return DuckDB's message without its excerpt, of a text that the caller did not write, and its stack trace.
 
-    Of the functions that could be meant the first few are named: `+` has dozens. Where another one is
-    meant, only that one is named.
+    One about the types of a call is told in short.
     """
-    text = text.split("\nLINE ", maxsplit=1)[0].split("\n\nStack Trace:", maxsplit=1)[0]
+    # Nor the settings that it could have, which are locked.
+    for behind in ("\nLINE ", "\n\nStack Trace:", '\n\nUse "SET '):
+        text = text.split(behind, maxsplit=1)[0]
     kind, _, rest = text.partition(": ")
     message = (rest if kind.endswith("Error") else text).strip()
-    found = _NO_SUCH_CALL.match(message)
-    if found is not None and found[1] in _INSTEAD_OF_CALL:
-        return f"{found[0]}; write {_INSTEAD_OF_CALL[found[1]]}"
-    before, words, listed = message.partition("\tCandidate functions:\n")
-    candidates = listed.split("\n")
-    if len(candidates) <= _MOST_CANDIDATES:
-        return message
-    left = counted(len(candidates) - _MOST_CANDIDATES, "other")
-    return "\n".join([before + words.rstrip("\n"), *candidates[:_MOST_CANDIDATES], f"\tand {left}"])
+    return call_types_error(message) or message

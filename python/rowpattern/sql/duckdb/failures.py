@@ -16,7 +16,26 @@ if TYPE_CHECKING:
     from rowpattern.sql.duckdb.spill_directory import SpillDirectory
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["failure"]
+__all__ = ["failure", "is_fatal", "was_ended_before"]
+
+# A message of DuckDB's about its instance begins with this.
+_ENDED = "FATAL Error: Failed: database has been invalidated"
+_ENDED_BY_OTHERS = (
+    "the instance of DuckDB that this query shares with others was ended by an error of another query; ask again. "
+    "The error"
+)
+_INSTEAD = "write the expression in another way, or cast its columns to other types"
+_FATAL = ("FATAL Error:", "INTERNAL Error:")
+
+
+def is_fatal(error: Exception) -> bool:
+    """Say whether an error has ended the instance of DuckDB, for all queries that use it."""
+    return isinstance(error, (duckdb.FatalException, duckdb.InternalException)) or str(error).startswith(_FATAL)
+
+
+def was_ended_before(error: Exception) -> bool:
+    """Say whether the instance of DuckDB was ended by another error than this one, perhaps of another query."""
+    return _ENDED in str(error)
 
 
 def failure(error: Exception, context: ExecutionContext, directory: SpillDirectory | None) -> QueryError:
@@ -43,7 +62,16 @@ def failure(error: Exception, context: ExecutionContext, directory: SpillDirecto
             return _too_large(text, context, directory)
         if text.startswith("INTERRUPT"):
             return context.timeout_error()
+    if was_ended_before(error):
+        return QueryError(f"{_ENDED_BY_OTHERS}: {_first_error(text)}")
+    if is_fatal(error):
+        return QueryError(f"DuckDB failed, which is a fault of its own: {message_of(text)}; {_INSTEAD}")
     return QueryError(message_of(text))
+
+
+def _first_error(text: str) -> str:
+    """Return the error that ended an instance, from a message about that."""
+    return text.partition("Original error: ")[2].partition("\n")[0].strip('"') or "the message does not say which"
 
 
 def _is_full(text: str, directory: SpillDirectory | None) -> bool:

@@ -13,6 +13,7 @@ Making an instance takes 12 ms and 4 MB, a cursor 20 us. Instances without queri
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,14 +21,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 
 from rowpattern.config.process import get_config
-from rowpattern.errors import UnsupportedQueryError
+from rowpattern.errors import ConfigurationError, UnsupportedQueryError
 from rowpattern.periodic import Periodic
-from rowpattern.sql.duckdb.time_zones import duckdb_zone
+from rowpattern.sql.duckdb.time_zones import UTC, duckdb_zone
 from rowpattern.sql.runtime import interpreter_exit  # noqa: F401 - the interpreter may end while DuckDB works
 from rowpattern.sql.runtime.imports import forks_wait
 from rowpattern.sql.runtime.ownership import disown, own
 from rowpattern.sql.runtime.single_flight import SingleFlight
 from rowpattern.sql.runtime.supervised import SupervisedThreads
+from rowpattern.sql.runtime.threads import available_cores
 
 if TYPE_CHECKING:
     from rowpattern.sql.runtime.context import ExecutionContext
@@ -39,6 +41,7 @@ __all__ = [
     "Lease",
     "Limits",
     "duckdb_figures",
+    "first_connected",
     "lease",
     "limits_of",
     "own_lease",
@@ -109,14 +112,16 @@ class DuckdbFigures(NamedTuple):
 class _Instance:
     """An instance of DuckDB."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, forks_wait_already: bool = False) -> None:
         self.limits = limits
         self.is_shared = limits.are_shared
         # Changed with the pool's lock.
         self.connections = 0
         self.is_retired = False
         self.rests_since = time.monotonic()
-        self.connection = _connect(limits)
+        # A child that is forked meanwhile would not have the thread that holds DuckDB's locks, and could not connect.
+        with contextlib.nullcontext() if forks_wait_already else forks_wait:
+            self.connection = _connect(limits)
         # Until it is closed.
         own(self.connection)
 
@@ -146,9 +151,7 @@ def _connect(limits: Limits) -> duckdb.DuckDBPyConnection:
         "threads": str(limits.threads),
         "temp_directory": limits.spill_directory,
     }
-    # A child that is forked meanwhile would not have the thread that holds DuckDB's locks, and could not connect.
-    with forks_wait:
-        connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **given})
     # For all of the instance's cursors; that a query's progress is not printed is so for cursors anyway.
     connection.execute("SET GLOBAL python_enable_replacements = false")
     try:
@@ -179,6 +182,10 @@ class Lease:
     def is_shared(self) -> bool:
         """Whether other queries may use the instance at the same time."""
         return self._instance.is_shared
+
+    def retire(self) -> None:
+        """Have no other query begin with the instance, which is closed after its last query."""
+        _pool.retire(self._instance)
 
     def end(self, *, retire: bool = False) -> None:
         """Close the connection.
@@ -223,9 +230,9 @@ class _Pool:
                 self._resting.remove(found)
             return self._leased(found)
 
-    def added(self, limits: Limits) -> Lease:
+    def added(self, limits: Limits, *, forks_wait_already: bool = False) -> Lease:
         """Make an instance, and return a connection to it."""
-        made = _Instance(limits)
+        made = _Instance(limits, forks_wait_already=forks_wait_already)
         with self._lock:
             self._all.add(made)
             if made.is_shared:
@@ -258,6 +265,11 @@ class _Pool:
                     self._all.discard(left)
         if left is not None:
             left.close()
+
+    def retire(self, instance: _Instance) -> None:
+        """Give an instance to no other query."""
+        with self._lock:
+            self._retire(instance)
 
     def _retire(self, instance: _Instance) -> None:
         instance.is_retired = True
@@ -315,7 +327,8 @@ def lease(limits: Limits, context: ExecutionContext) -> Lease:
     Raises:
         QueryLimitError: the query's time was over.
         QueryCancelledError: the query was cancelled.
-        UnsupportedQueryError: DuckDB does not know the time zone.
+        ConfigurationError: DuckDB does not know the time zone that the caller named.
+        UnsupportedQueryError: or the one of a column.
     """
     found = _pool.taken(limits)
     while found is None:
@@ -332,6 +345,32 @@ def lease(limits: Limits, context: ExecutionContext) -> Lease:
         # Who waited finds what the other has made.
         found = made or _pool.taken(limits)
     return found
+
+
+def first_connected() -> Task[None]:
+    """Begin to make the instance that queries without limits of their own share, in another thread.
+
+    A first query needs it, and it takes as long as importing what else such a query needs. Who calls this has forks
+    wait until the work has ended.
+    """
+    performance = get_config().performance
+    limits = Limits(performance.max_memory_mb, min(available_cores(), performance.max_workers), UTC)
+
+    def make() -> None:
+        taken = _pool.added(limits, forks_wait_already=True)
+        try:
+            # What DuckDB makes ready at the first call of these takes as long as twenty more.
+            for call in ("json_serialize_sql", "json_serialize_plan"):
+                taken.connection.execute(f"SELECT {call}(?, skip_null := true, skip_empty := true)", ["SELECT 1"])
+        finally:
+            taken.end()
+
+    def connect() -> None:
+        # A query that cannot connect says why.
+        with contextlib.suppress(duckdb.Error, UnsupportedQueryError):
+            _flights.make(limits, make)
+
+    return supervised.begin(connect)
 
 
 def own_lease(limits: Limits, context: ExecutionContext) -> Lease:
@@ -353,7 +392,13 @@ def own_lease(limits: Limits, context: ExecutionContext) -> Lease:
     def end_later(task: Task[Lease]) -> None:
         task.when_ended(end)
 
-    return supervised.supervise(make, context, when_abandoned=end_later)
+    try:
+        return supervised.supervise(make, context, when_abandoned=end_later)
+    except UnsupportedQueryError:
+        if context.time_zone != limits.time_zone:
+            raise
+        message = f"time_zone is {limits.time_zone!r}, which DuckDB does not know; name a region, as 'Europe/Berlin'"
+        raise ConfigurationError(message) from None
 
 
 def duckdb_figures() -> DuckdbFigures:

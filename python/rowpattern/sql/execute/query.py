@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from rowpattern.sql.duckdb.beyond_arrow import is_kept_as_text
 from rowpattern.sql.duckdb.connection import database
 from rowpattern.sql.duckdb.names import check_name, lowered
 from rowpattern.sql.duckdb.time_zones import UTC
+from rowpattern.sql.execute.around_errors import error_around, error_before
 from rowpattern.sql.execute.asked_again import answer_again, note_answer
 from rowpattern.sql.execute.output import answer_clause
 from rowpattern.sql.execute.subqueries import computed_subqueries, with_computed_subqueries
@@ -34,7 +34,7 @@ from rowpattern.sql.tables.own_types import by_name, with_own_types
 from rowpattern.sql.tables.pandas_index import with_index_levels
 from rowpattern.sql.tables.reading import table_reader
 from rowpattern.sql.tables.table import Table
-from rowpattern.sql.text.source_location import SourceLocation, candidates, error_at, too_deep_error
+from rowpattern.sql.text.source_location import candidates, error_at, too_deep_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,9 +63,6 @@ __all__ = [
 _MADE_LATER = "the WITH list makes it further on; write it before the table that reads it"
 
 _Read = TypeVar("_Read")
-
-_NO_TABLE = re.compile('Referenced table "([^"]*)" not found')
-_NO_COLUMN = re.compile('"(.+)" does not have a column named "(.+)"')
 
 
 def parsed_query(question: Question, context: ExecutionContext | None = None) -> ParsedQuery:
@@ -260,7 +257,7 @@ class QueryExecution:
         try:
             found = self._text(None, self._parsed.outer)
         except QueryError as error:
-            raise _of_variable(self._parsed, error) from None
+            raise error_around(self._parsed, error) from None
         return self._restored(found)
 
     def around(self, clause: Clause, answer: Answer) -> Answer:
@@ -272,7 +269,7 @@ class QueryExecution:
         try:
             found = self._text(None, self._parsed.outer)
         except QueryError as error:
-            raise _of_variable(self._parsed, error) from None
+            raise error_around(self._parsed, error) from None
         return self._restored(found)
 
     def bound(self, clause: Clause, table: Table) -> BoundClause:
@@ -308,7 +305,7 @@ class QueryExecution:
             else:
                 rows = self._readable[shared]
         except QueryError as error:
-            raise _of_outer_column(clause, error) from None
+            raise error_before(self._parsed, clause, error) from None
         try:
             return Table(rows)
         except QueryError as error:
@@ -374,27 +371,6 @@ class QueryExecution:
                 raise
             found = with_own_types(found, types, self._readable.values())
             return named_after(found, zone, [table.schema for table in self._readable.values()]), types
-
-
-def _of_variable(parsed: ParsedQuery, error: QueryError) -> QueryError:
-    """Return the error of the text around clauses; where it names a variable as a table, it says what to write."""
-    table = _NO_TABLE.match(str(error))
-    patterns = " ".join(clause.pattern for clause in parsed.clauses)
-    if table is None or table[1].upper() not in re.findall(r"\w+", patterns.upper()):
-        return error
-    message = f"{table[1]} is a variable, which only its clause has; write a measure, as in"
-    return QueryError(f"{message} LAST({table[1]}.x) AS y, and its name here")
-
-
-def _of_outer_column(clause: Clause, error: QueryError) -> QueryError:
-    """Return the error of a text before a clause; where a column of a table around is not there, it says which."""
-    found = _NO_COLUMN.search(str(error))
-    if clause.outer is not None and found is not None:
-        for (table, column), (begin, _) in clause.outer.columns.items():
-            if lowered(table) == lowered(found[1]) and lowered(column) == lowered(found[2]):
-                location = SourceLocation(clause.location.sql, begin)
-                return error_at(f"{table} has no column {column}", location, QueryError)
-    return error
 
 
 def zone_around(parsed: ParsedQuery, schemas: Sequence[pa.Schema], context: ExecutionContext) -> str:

@@ -215,7 +215,7 @@ def reached_keys(values: pa.ChunkedArray, within: Within, database: Database, *,
         bounds = in_zone.database.project(f"({in_zone.sql})", table).column(0)
     except QueryError as error:
         message = str(error)
-        if message.startswith("No function matches"):
+        if message.startswith("there is no "):
             is_number = pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given)
             instead = "a number" if is_number else "an interval, as INTERVAL 1 HOUR"
             message = f"{within.text} is no length for a key of the type {given}; write {instead}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.duckdb.enums import enum_type
+from rowpattern.sql.duckdb.exchange import message_of
 from rowpattern.sql.duckdb.names import quoted
 from rowpattern.sql.expression.nodes import COMPARISON_SIGNS
 from rowpattern.sql.records import Record
@@ -122,7 +123,7 @@ def bind_texts(
         # DuckDB writes constants that are NaN as no JSON has them.
         return None
     if plan.get("error"):
-        raise QueryError(str(plan.get("error_message", "DuckDB refuses it")).split("\nLINE ", maxsplit=1)[0])
+        raise QueryError(message_of(str(plan.get("error_message", "DuckDB refuses it"))))
     names = [*(types or {"": ""}), *aggregates]
     try:
         (root,) = plan["plans"]

@@ -328,7 +328,9 @@ class ClauseReader:
         # An expression may begin with a bracket, as a subquery does, which has a WHERE of its own.
         at, self._at = self._at, self._closing.get(begin, begin) + 1
         while self._at < end:
-            instead = instead_in_clause(self._peek)
+            # Behind a name that is a word of SQL, AFTER MATCH SKIP is read as a part of the expression.
+            is_right = self._tokens[self._at - 1].word == "AFTER"
+            instead = None if is_right else instead_in_clause(self._peek)
             # An interval may stand in an expression.
             if instead is not None and self._word() not in {"INTERVAL", "DURATION"} and self._may_end(begin):
                 raise self._fail(instead)

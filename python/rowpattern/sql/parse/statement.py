@@ -10,11 +10,11 @@ from rowpattern.sql.parse.keywords import NOT_A_NAME, part_meant
 from rowpattern.sql.parse.other_systems import NO_TABLE_BEFORE, NOT_A_QUERY
 from rowpattern.sql.parse.window import without_window_marks
 from rowpattern.sql.text.argument_text import ArgumentText
-from rowpattern.sql.text.source_location import TOO_DEEP, error_at
+from rowpattern.sql.text.placeholders import instead_of_placeholder
+from rowpattern.sql.text.source_location import TOO_DEEP, SourceLocation, error_at
 
 if TYPE_CHECKING:
     from rowpattern.sql.text.composed import Composed
-    from rowpattern.sql.text.source_location import SourceLocation
 
 __all__ = ["statement_of"]
 
@@ -22,6 +22,8 @@ _NEAR = re.compile('syntax error at or near "(.*)"')
 # What the parser says where these stand between comparisons, as in other languages.
 _CHAINED = "Chained comparisons are not supported"
 _CONNECTIVES = {"&&": "AND", "||": "OR"}
+_NO_COLUMNS = "SELECT clause without selection list"
+_SELECT_NOTHING = re.compile(r"\bSELECT\s*(?=FROM\b|[);]|\Z)", re.IGNORECASE)
 _WORD_BEFORE = re.compile(r"([A-Za-z_]+)\s*\Z")
 # What signs that DuckDB does not have are elsewhere, and what to write here.
 _INSTEAD = {
@@ -59,7 +61,11 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
         return error_at(f"{NOT_A_QUERY}, in place of {text.query.split()[0]}", text.location(0), QuerySyntaxError)
     position = tree.get("position")
     location = text.location(int(position)) if position is not None else begin
-    if location is None and position is not None:
+    if location is None and position is None and message.startswith(_NO_COLUMNS):
+        found = _SELECT_NOTHING.search(text.query)
+        location = None if found is None else SourceLocation(text.query, found.start())
+        message += "; write SELECT * or the columns"
+    elif location is None and position is not None:
         # At an inserted word: the parenthesis that stands behind an expression, or the name of a clause's answer.
         location = text.location_before(int(position))
         message = NO_TABLE_BEFORE if begin is None else "the expression is not complete"
@@ -73,6 +79,9 @@ def _syntax_error(text: Composed, tree: dict[str, Any], begin: SourceLocation | 
 
 def _hint(near: str, location: SourceLocation | None, *, is_expression: bool) -> str:
     """Say what to write where the parser met something; "" where nothing is known."""
+    placeholder = None if location is None else instead_of_placeholder(location.sql, location.offset)
+    if placeholder is not None:
+        return f"; {placeholder}"
     if near in _INSTEAD:
         return f"; {_INSTEAD[near]}"
     if near.upper() == "AS" and is_expression and location is not None and isinstance(location.sql, ArgumentText):

@@ -227,6 +227,12 @@ class SupervisedThreads:
         self._abandon(task, when_abandoned)
         raise context.timeout_error()
 
+    def begin(self, work: Callable[[], _Found]) -> Task[_Found]:
+        """Begin work that is short and has no limits; who asks for it waits for its end at some time."""
+        task = Task(work, _nothing)
+        self._submit(task)
+        return task
+
     def _wait_for_slot(self, context: ExecutionContext, *, main: bool) -> None:
         if len(self._abandoned) < self.most_abandoned:
             return

@@ -8,6 +8,7 @@ with the least read-ahead that it has: what it holds at a time is a record batch
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,12 @@ _BUFFER_BYTES = 1 << 16
 _BATCH_BYTES = 8 << 20
 # Files begin with these bytes; Arrow's name for the format.
 _FORMATS = {b"PAR1": "parquet", b"ARROW1": "ipc"}
+
+# Arrow says first what it was about to do, with the file's name twice.
+_ATTEMPT = re.compile(
+    r"\AError creating dataset\. Could not read schema from '.*'\. Is this a '\w+' file\?: "
+    r"(Could not open \w+ input source '.*': )?"
+)
 
 
 def file_dataset(path: str | os.PathLike[str], name: str) -> Any:
@@ -61,7 +68,8 @@ def _readable(name: str, path: Path) -> Iterator[None]:
     try:
         yield
     except pa.ArrowException as error:
-        raise QueryError(f"{name}, the file {path}, cannot be read: {str(error).splitlines()[0]}") from error
+        problem = _ATTEMPT.sub("", str(error).splitlines()[0])
+        raise QueryError(f"{name}, the file {path}, cannot be read: {problem}") from error
 
 
 def dataset_batches(

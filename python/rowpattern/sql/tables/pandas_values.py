@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
 
 from rowpattern.errors import QueryError
 from rowpattern.sql.arrow.arrays import from_numpy, from_python
+from rowpattern.sql.arrow.common_types import common_type
 from rowpattern.sql.runtime.no_limit import no_limit
 
 if TYPE_CHECKING:
@@ -17,15 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = ["PandasValues", "from_pandas", "objects_of", "taken"]
 
-# Objects are converted in pieces, as other threads have no interpreter meanwhile: a first one of so many objects, then
-# as many as the piece before says can be converted in `_PIECE_SECONDS`, and at most so many. A text takes 20 ns, a
-# decimal half a microsecond, a list a microsecond.
-_FIRST_PIECE = 1 << 12
-_LARGEST_PIECE = 1 << 18
+# So many are converted at once, whatever they are.
+_FEW = 1 << 9
+# More objects are converted in pieces, as other threads have no interpreter meanwhile: a first one of so many, then as
+# many as the piece before says can be converted in `_PIECE_SECONDS`, and at most so many: a text takes 20 ns, a decimal
+# or UUID some microseconds, a long list more, and a column may begin with NULLs, which say nothing of what follows.
+_FIRST_PIECE = 1 << 8
+_LEAST_PIECE = 1 << 4
+_LARGEST_PIECE = 1 << 13
 _PIECE_SECONDS = 0.004
-# How long the interpreter is free between two pieces.
+# What pandas' own arrays hold is of one size.
+_FEW_TAKEN = 1 << 18
+# How long the interpreter is free after so much work.
 _FREE_SECONDS = 50e-6
-_MOST_DIGITS = 76
+_BETWEEN_FREE_SECONDS = 0.003
 _FLOAT_BYTES = (4, 8)
 # Of times, which Arrow has too; and what stands for no time.
 _UNITS = frozenset({"s", "ms", "us", "ns"})
@@ -100,22 +107,27 @@ def _numbers(values: np.ndarray[Any, Any]) -> pa.Array | None:
 class _Pieces:
     """Ranges of rows, each of which takes about as long as other threads may have to wait."""
 
-    def __init__(self, rows: int, check: Callable[[], None]) -> None:
+    def __init__(self, rows: int, check: Callable[[], None], largest: int | None = None) -> None:
         self._rows = rows
         self._check = check
+        self._largest = _LARGEST_PIECE if largest is None else largest
 
     def __iter__(self) -> Iterator[slice]:
         size, first = _FIRST_PIECE, 0
+        begun = freed = time.perf_counter()
         while first < self._rows:
-            self._check()
-            # A thread that waits asks for the interpreter after 5 ms, and waits anew whenever Arrow gives it up for a
-            # moment within a piece. Only where it is free for longer is that thread sure to have it.
-            time.sleep(_FREE_SECONDS)
-            begun = time.perf_counter()
+            if begun - freed >= _BETWEEN_FREE_SECONDS:
+                self._check()
+                # A thread that waits asks for the interpreter after 5 ms, and waits anew whenever Arrow gives it up for
+                # a moment within a piece. Only where it is free for longer is that thread sure to have it.
+                time.sleep(_FREE_SECONDS)
+                begun = freed = time.perf_counter()
             yield slice(first, min(first + size, self._rows))
             first += size
-            wanted = size * _PIECE_SECONDS / max(time.perf_counter() - begun, 1e-6)
-            size = min(_LARGEST_PIECE, 8 * size, max(_FIRST_PIECE // 4, int(wanted)))
+            ended = time.perf_counter()
+            wanted = size * _PIECE_SECONDS / max(ended - begun, 1e-6)
+            size = max(_LEAST_PIECE, min(self._largest, 8 * size, int(wanted)))
+            begun = ended
         self._check()
 
 
@@ -136,50 +148,46 @@ def _coded(values: Any, check: Callable[[], None]) -> pa.Array | None:
         return None
     codes = values.codes
     # The code of NULL is -1.
-    indices = from_numpy(codes, codes < 0 if codes.min() < 0 else None)
+    indices = from_numpy(codes, codes < 0 if len(codes) and codes.min() < 0 else None)
     return pa.DictionaryArray.from_arrays(indices, labels, ordered=bool(values.ordered), safe=False)
 
 
 def _in_pieces(values: Any, check: Callable[[], None]) -> pa.Array | None:
     """Convert many objects piece by piece; None where they are few, or are converted as one only."""
-    if len(values) <= _FIRST_PIECE:
-        return None
     if hasattr(values.dtype, "categories"):
-        return _coded(values.array, check)
+        # A few rows of a frame have all of its categories.
+        return _coded(values.array, check) if len(values.dtype.categories) > _FEW else None
+    if len(values) <= _FEW:
+        return None
     if (own := _values_of(values)) is None:
         return None
-    pieces, found = [], []
-    for rows in _Pieces(len(own), check):
-        pieces.append(own[rows])
-        try:
-            found.append(from_python(pieces[-1], from_pandas=True))
-        except (pa.ArrowException, OverflowError):
-            # It may be of one type with the others.
+    try:
+        found = [(rows, from_python(own[rows], from_pandas=True)) for rows in _Pieces(len(own), check)]
+        kind = common_type([each.type for _, each in found])
+        if kind is None:
             return None
-    kind = _common_type([each.type for each in found])
-    if kind is None:
+        converted = []
+        freed = time.perf_counter()
+        for rows, each in found:
+            if time.perf_counter() - freed >= _BETWEEN_FREE_SECONDS:
+                check()
+                time.sleep(_FREE_SECONDS)
+                freed = time.perf_counter()
+            converted.append(each if each.type == kind else _converted(own[rows], each, kind))
+    except (pa.ArrowException, OverflowError):
+        # All at once they may be of one type, or give an error that says more.
         return None
-    for number, piece in enumerate(pieces):
-        if pa.types.is_integer(found[number].type) and pa.types.is_decimal(kind):
-            check()
-            found[number] = from_python(piece, kind, from_pandas=True)
-    return pa.concat_arrays([each if each.type == kind else each.cast(kind) for each in found])
+    return pa.concat_arrays(converted)
 
 
-def _common_type(kinds: list[pa.DataType]) -> pa.DataType | None:
-    """Return the type that pyarrow gives for all pieces together, or None where the types of each do not say it."""
-    known = {kind for kind in kinds if not pa.types.is_null(kind)}
-    if len(known) == 1:
-        return known.pop()
-    # Whole numbers beside decimals must fit into the type of those.
-    known = {kind for kind in known if not pa.types.is_integer(kind)}
-    if not known or not all(pa.types.is_decimal(kind) for kind in known):
-        return None
-    scale = max(kind.scale for kind in known)
-    digits = max(kind.precision - kind.scale for kind in known) + scale
-    if digits > _MOST_DIGITS:
-        return None
-    return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)  # noqa: PLR2004 - of 128 bits
+def _converted(values: Any, found: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a piece in the type of the whole."""
+    if pa.types.is_null(found.type):
+        return pa.nulls(len(found), kind)
+    if pa.types.is_decimal(found.type):
+        return found.cast(kind)
+    # Again from the objects, as all at once would be converted: a cast may know other values, or none.
+    return from_python(values, kind, from_pandas=True)
 
 
 def taken(array: Any, rows: Any, check: Callable[[], None]) -> Any:
@@ -190,10 +198,13 @@ def taken(array: Any, rows: Any, check: Callable[[], None]) -> Any:
         rows: the numbers of the rows.
         check: called now and then where there are many; it raises an error where time is over.
     """
-    if len(rows) <= (_FIRST_PIECE if type(array) is np.ndarray else _LARGEST_PIECE):
+    if len(rows) <= (_FEW if type(array) is np.ndarray else _FEW_TAKEN):
         return array.take(rows)
     if type(array) is not np.ndarray:
-        pieces = [array.take(rows[piece]) for piece in _Pieces(len(rows), check)]
+        if hasattr(array, "from_codes"):
+            # To put categorical arrays together, pandas hashes all of their categories.
+            return type(array).from_codes(array.codes.take(rows), dtype=array.dtype)
+        pieces = [array.take(rows[piece]) for piece in _Pieces(len(rows), check, _FEW_TAKEN)]
         return type(array)._concat_same_type(pieces)  # noqa: SLF001 - pandas' name for what its classes must have
     # Each object is referred to once more, with the interpreter's lock held.
     found = np.empty(len(rows), dtype=object)
@@ -215,7 +226,12 @@ def objects_of(values: pa.ChunkedArray, check: Callable[[], None] = no_limit) ->
         for rows in _Pieces(len(chunk), check):
             piece = chunk.slice(rows.start, rows.stop - rows.start)
             # pandas knows of no UUID.
-            made = piece.to_pylist() if isinstance(values.type, pa.UuidType) else piece.to_pandas().to_numpy()
+            made = _uuids(piece) if isinstance(values.type, pa.UuidType) else piece.to_pandas().to_numpy()
             found[first + rows.start : first + rows.stop] = made
         first += len(chunk)
     return found
+
+
+def _uuids(values: pa.Array) -> list[UUID | None]:
+    """Return UUIDs as Python has them, in half of the time that `to_pylist` takes."""
+    return [None if each is None else UUID(bytes=each) for each in values.storage.to_pylist()]
