@@ -33,6 +33,7 @@ use super::input::read_skip;
 use super::item_reads::{ItemColumn, JoinedNames};
 use super::limits::CallLimits;
 use super::matches::Matches;
+use super::nodes;
 use super::numbers::{optional_number, whole};
 use super::order::{GivenKey, OrderAsked, ordered};
 use super::pattern::Pattern;
@@ -41,7 +42,6 @@ use super::signals::Signals;
 use super::sinks::MatchesSink;
 use super::taken_columns::chunked;
 use super::typed_columns::typed_column;
-use super::nodes;
 
 /// What a clause that shows one row a match does with a table of columns whose types are known: what `order`, `RowSymbols`,
 /// `Pattern.match` and `AnswerItems.read` are given, but for the columns and the limits.
@@ -210,7 +210,8 @@ impl FewRows {
         let Some(arrays) = self.arrays(&columns, rows, &limits)? else { return Ok(None) };
         let in_order = Ordered { order: None, starts: starts.to_vec(), partitions: Partitions::one(rows) };
         let mut signals = limits.signals();
-        let read = py.detach(|| self.read(matches, &arrays, &in_order, rows, &limits.budget, &mut || signals.tick()))?;
+        let read =
+            py.detach(|| self.read(matches, &arrays, &in_order, rows, &limits.budget, &mut || signals.tick()))?;
         match read {
             Ok((columns, items)) => self.table(columns, items),
             Err(Unanswered::Stopped(reason)) => Err(limits.stopped(reason, signals.raised)),
