@@ -309,7 +309,8 @@ def test_plans_are_kept() -> None:
     for _ in range(3):
         recognize(PRICES, **V_SHAPE)
     statistics = get_plan_stats()
-    assert (statistics["misses"], statistics["hits"]) == (2, 4)
+    # The second time plans of the text and of its clause are found, the third time that of the text is enough.
+    assert (statistics["misses"], statistics["hits"]) == (2, 3)
 
 
 def test_async_answers_and_is_cancelled() -> None:

@@ -153,8 +153,9 @@ def test_parameters() -> None:
 
 def test_errors_have_their_place() -> None:
     query = f"WITH q AS (SELECT i, nope AS r FROM t) {SAME} FROM q {CLAUSE} AS c JOIN q USING (i)"
-    with pytest.raises(QueryError, match='"nope" not found'):
+    with pytest.raises(QueryError, match="there is no column nope here") as raised:
         ask(query, T)
+    assert raised.value.column == query.index("nope") + 1
     query = f"WITH q AS (SELECT i, read_text('f') AS r FROM t) {SAME} FROM q {CLAUSE} AS c JOIN q USING (i)"
     with pytest.raises(QueryError) as raised:
         ask(query, T)
