@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAVES: list[tuple[pa.DataType, list[Any]]] = [
     (pa.int64(), [None, 0, 1, -1]),
     (pa.string(), [None, "", "a", "a, b", "None", "'"]),
-    (pa.binary(), [None, b"", b"a", b"\\0"]),
+    (pa.binary(), [None, b"", b"a", b"\0"]),
     (pa.float64(), [None, 0.0, -0.0, math.nan, 1.5]),
     (pa.float16(), [None, 0.0, -0.0, 1.5]),
     (pa.bool_(), [None, True, False]),

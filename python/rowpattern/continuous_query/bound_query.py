@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
-
 from rowpattern.continuous_query.carried_values import check_distances
-from rowpattern.continuous_query.compared_keys import compared_keys, has_union
+from rowpattern.continuous_query.compared_keys import are_compared
 from rowpattern.continuous_query.reach import Reach, reach_of
 from rowpattern.continuous_query.surroundings import check_surroundings, is_changing
 from rowpattern.errors import ConfigurationError, UnsupportedQueryError
@@ -24,6 +22,8 @@ from rowpattern.sql.text.source_location import error_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
 
     from rowpattern.continuous_query.given_tables import GivenTables
     from rowpattern.continuous_query.row_schema import RowSchema
@@ -137,7 +137,7 @@ def check_partition_types(query: BoundQuery, types: Iterable[pa.DataType]) -> No
         UnsupportedQueryError: one has another.
     """
     for key, kind in zip(query.bound.partition_by, types):
-        if has_union(kind) or compared_keys(pa.chunked_array([], kind)) is None:
+        if not are_compared(kind):
             message = f"PARTITION BY cannot compare values of the type {kind} in a continuous query; make a column of"
             raise error_at(f"{message} their parts", key.location or query.clause.location, UnsupportedQueryError)
 

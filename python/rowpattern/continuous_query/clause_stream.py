@@ -207,7 +207,7 @@ class ClauseStream:
     def end(self, keys: Sequence[pa.ChunkedArray] | None, using: Database, context: ExecutionContext) -> Decided:
         """End partitions, those with these keys or all, as no rows of theirs come any more; as `push`."""
         self._before = self._kept.next_number
-        compared = None if keys is None else [_compared(each) for each in keys]
+        compared = None if keys is None else [compared_keys(each) for each in keys]
         self._core.end(compared, reads_again=self._reads_again)
         return self._advanced(None, self._before, {}, using, context)
 
@@ -295,7 +295,8 @@ class ClauseStream:
         columns = [rows.column(self._keys[key]) for key in self._bound.partition_by]
         # Plain values are compared as they are.
         return [
-            each if each.type.id in PLAIN_TYPES else _compared(pa.chunked_array([each]), context) for each in columns
+            each if each.type.id in PLAIN_TYPES else compared_keys(pa.chunked_array([each]), context)
+            for each in columns
         ]
 
     def _advanced(
@@ -390,9 +391,3 @@ class ClauseStream:
                 [each._replace(values=take_values(context, each.arrow(), places)) for each in answer.columns]
             )
         return Decided(answer, len(matches), expired, skip_error)
-
-
-def _compared(values: pa.ChunkedArray, context: ExecutionContext | None = None) -> pa.ChunkedArray:
-    found = compared_keys(values, context)
-    assert found is not None  # noqa: S101 - keys of other types are refused when the query is made
-    return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rowpattern.sql.runtime.context import ExecutionContext
 
-__all__ = ["compared_keys", "has_union"]
+__all__ = ["are_compared", "compared_keys"]
 
 # So many rows are written between two looks at the limits, in some milliseconds.
 _ROWS_AT_ONCE = 2048
@@ -27,20 +27,24 @@ _MONTH_DAYS = 30
 _DAY_MICROSECONDS = 86_400_000_000
 
 
-def has_union(kind: pa.DataType) -> bool:
-    """Say whether a type is a union, or has one inside; those are not compared."""
+def are_compared(kind: pa.DataType) -> bool:
+    """Say whether keys of a type are compared: not where a union is in it, or it is an unknown extension type."""
+    return not _has_union(kind) and (_is_written(kind) or sortable(pa.chunked_array([], kind)) is not None)
+
+
+def _has_union(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.BaseExtensionType):
-        return has_union(kind.storage_type)
+        return _has_union(kind.storage_type)
     if pa.types.is_dictionary(kind):
-        return has_union(kind.value_type)
-    return bool(pa.types.is_union(kind)) or any(has_union(kind.field(at).type) for at in range(kind.num_fields))
+        return _has_union(kind.value_type)
+    return bool(pa.types.is_union(kind)) or any(_has_union(kind.field(at).type) for at in range(kind.num_fields))
 
 
-def compared_keys(values: pa.ChunkedArray, context: ExecutionContext | None = None) -> pa.ChunkedArray | None:
-    """Return keys of one type as the core compares them; None where it compares none of that type.
+def compared_keys(values: pa.ChunkedArray, context: ExecutionContext | None = None) -> pa.ChunkedArray:
+    """Return keys as the core compares them.
 
     Args:
-        values: the keys; in them is no union.
+        values: the keys, of a type that is compared.
         context: the limits; None where there are few keys.
 
     Raises:
@@ -53,7 +57,9 @@ def compared_keys(values: pa.ChunkedArray, context: ExecutionContext | None = No
     if pa.types.is_float16(kind):
         return values.cast(pa.float32())
     if not _is_written(kind):
-        return sortable(values)
+        found = sortable(values)
+        assert found is not None  # noqa: S101 - keys of other types are refused when the query is made
+        return found
     pieces = []
     for chunk in values.chunks:
         for begin in range(0, len(chunk), _ROWS_AT_ONCE):

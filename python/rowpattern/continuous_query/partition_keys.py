@@ -49,10 +49,7 @@ def equal_rows(rows: pa.RecordBatch, names: list[str], keys: list[pa.ChunkedArra
     """Say which rows have these keys; NULL is one value, and so is NaN."""
     found = np.ones(rows.num_rows, dtype=bool)
     for name, key in zip(names, keys):
-        column, given = (compared_keys(each) for each in (pa.chunked_array([rows.column(name)]), key))
-        assert column is not None  # noqa: S101 - keys of other types are refused when the query is made
-        assert given is not None  # noqa: S101 - as above
-        value = given[0]
+        column, value = compared_keys(pa.chunked_array([rows.column(name)])), compared_keys(key)[0]
         if not value.is_valid:
             equal = column.is_null()
         elif pa.types.is_floating(column.type) and value.as_py() != value.as_py():

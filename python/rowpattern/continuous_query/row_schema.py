@@ -27,7 +27,6 @@ __all__ = ["ReadRows", "RowSchema", "record_batch"]
 
 # The fewest of a dictionary's indices in answers.
 _INDEX_BITS = 32
-_TEXTS = frozenset((pa.string().id, pa.large_string().id))
 
 
 class ReadRows(NamedTuple):
@@ -51,7 +50,6 @@ class _ReadBefore(NamedTuple):
         schema: that of the batch.
         names: the columns that were read.
         numbers: where they are in it.
-        texts: which of them have texts, by their places among these.
         table: a table of that schema without rows.
         is_whole: whether what was read is the batch as it is.
     """
@@ -59,7 +57,6 @@ class _ReadBefore(NamedTuple):
     schema: pa.Schema
     names: list[str]
     numbers: list[int]
-    texts: list[int]
     table: Table
     is_whole: bool
 
@@ -73,9 +70,8 @@ class _ReadBefore(NamedTuple):
             for kind, number in zip(read.schema.types, numbers)
         ):
             return None
-        texts = [at for at, kind in enumerate(read.schema.types) if kind.id in _TEXTS]
         is_whole = given.schema.equals(read.schema, check_metadata=True)
-        return cls(given.schema, names, numbers, texts, Table(empty_table(given.schema)), is_whole)
+        return cls(given.schema, names, numbers, Table(empty_table(given.schema)), is_whole)
 
     def reads(self, given: pa.RecordBatch, columns: list[str]) -> bool:
         """Say whether these columns of a batch are read in the same way."""
@@ -88,11 +84,8 @@ class _ReadBefore(NamedTuple):
             RowsError, pyarrow.ArrowException: a value cannot be read.
         """
         columns = [given.column(number) for number in self.numbers]
-        for column in columns:
-            # Whether buffers are as long as they must be, in constant time.
-            column.validate()
-        for at in self.texts:
-            checked(pa.chunked_array([columns[at]]), self.names[at])
+        for name, column in zip(self.names, columns):
+            checked(pa.chunked_array([column]), name)
         return given if self.is_whole else pa.RecordBatch.from_arrays(columns, names=self.names)
 
 

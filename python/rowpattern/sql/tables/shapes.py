@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Shape", "shape_of"]
 
-# A number or a time has no value that cannot be read, so that nothing but the lengths of buffers is checked.
-_TEXTS = frozenset((pa.string().id, pa.large_string().id))
-
 
 class Shape:
     """A table's kind, the names of all of its columns, and the types of those that a query reads."""
@@ -67,34 +64,24 @@ def shape_of(value: Any, table: Table, names: Sequence[str]) -> Shape | None:
 class _ArrowShape(Shape):
     kind = "arrow"
 
-    def __init__(self, schema: pa.Schema, read: list[tuple[int, str, bool]]) -> None:
+    def __init__(self, schema: pa.Schema, read: list[tuple[int, str]]) -> None:
         self._schema = schema
-        # By number and name, and whether it has texts.
+        # By number and name.
         self._read = read
 
     @classmethod
     def of(cls, value: pa.Table, names: Sequence[str]) -> _ArrowShape | None:
         schema = value.schema
         numbers = [schema.get_field_index(name) for name in names]
-        types = [schema.field(number).type.id for number in numbers]
         # Others are converted.
-        if not PLAIN_TYPES.issuperset(types):
+        if not PLAIN_TYPES.issuperset([schema.field(number).type.id for number in numbers]):
             return None
-        return cls(schema, [(number, name, kind in _TEXTS) for number, name, kind in zip(numbers, names, types)])
+        return cls(schema, list(zip(numbers, names)))
 
     def columns(self, value: pa.Table) -> list[Any] | None:
         if not value.schema.equals(self._schema, check_metadata=True):
             return None
-        found = []
-        for number, name, has_texts in self._read:
-            column = value.column(number)
-            if has_texts:
-                checked(column, name)
-            else:
-                # Whether buffers are as long as they must be, in constant time.
-                column.validate()
-            found.append(column)
-        return found
+        return [checked(value.column(number), name) for number, name in self._read]
 
 
 class _PolarsShape(Shape):
